@@ -1,0 +1,1 @@
+def successor(path): return None
