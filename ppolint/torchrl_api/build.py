@@ -128,11 +128,10 @@ def encode(snapshots: list[Snapshot]) -> dict[str, Any]:
 
 
 def _encode_class(entry: dict[str, Any], classes: list[dict | None], start: int) -> None:
-    first = next(i for i, c in enumerate(classes) if c)
-    entry["class"] = first
     for part in ("bases", "meta", "deco", "stub", "keys", "fields"):
         changes = history([c.get(part) if c else None for c in classes], start)
-        if changes and changes != [[]]:
+        # A class is told by its `bases`, even when it has none: a path can change what it is.
+        if part == "bases" or (changes and changes != [[]]):
             entry[part] = changes
     for part in ("methods", "props", "attrs", "static"):
         names = sorted({name for c in classes if c for name in c.get(part, ())})

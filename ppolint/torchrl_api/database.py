@@ -45,6 +45,13 @@ DATA = Path(__file__).resolve().parent / "api.json.z"
 _HERE, _LAZY = ".", "?"
 _TENSORCLASS = ("tensordict.tensorclass.tensorclass", "tensordict.tensorclass.TensorClass")
 
+# What the decorator adds to the fields; `batch_size` is optional in calls despite its missing default.
+_TENSORCLASS_PARAMETERS = (
+    Parameter("batch_size", Kind.KEYWORD_ONLY),
+    Parameter("device", Kind.KEYWORD_ONLY, "None"),
+    Parameter("names", Kind.KEYWORD_ONLY, "None"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -237,9 +244,9 @@ class View:
                 break
         else:
             return None
-        if cut == len(parts):
-            return Entity("module", path, path)
         index = self._index(path)
+        if cut == len(parts):
+            return self._shadowing(path, depth) or Entity("module", path, path)
         entry = self._db.entry(module)
         start = _start(entry["at"])
         target = value_at(entry["names"].get(parts[cut]), index, start)
@@ -254,6 +261,17 @@ class View:
             return self._definition(f"{module}.{parts[cut]}", rest)
         return self._resolve(".".join([target, *rest]), depth + 1)
 
+    def _shadowing(self, path: str, depth: int) -> Entity | None:
+        """What hides a submodule: `from .env_creator import env_creator` in its package."""
+        package, _, name = path.rpartition(".")
+        entry = self._db.entry(package)
+        if entry is None or name not in entry["names"]:
+            return None
+        target = value_at(entry["names"][name], self._index(path), _start(entry["at"]))
+        if target in (None, _HERE, _LAZY, path):
+            return None
+        return self._resolve(target, depth + 1)
+
     def _definition(self, path: str, rest: list[str]) -> Entity | None:
         entry = self._db.entry(f"={path}")
         index = self._index(path)
@@ -261,9 +279,10 @@ class View:
             kind = "unknown" if rest else "variable"
             return Entity(kind, ".".join([path, *rest]), ".".join([path, *rest]))
         public = value_at(entry.get("pub"), index, _start(entry["at"])) or path
+        is_class = self._record(path) is not None
         if not rest:
-            return Entity("class" if "class" in entry else "function", path, public)
-        if "class" not in entry:
+            return Entity("class" if is_class else "function", path, public)
+        if not is_class:
             return Entity("unknown", ".".join([path, *rest]), ".".join([public, *rest]))
         owner = self.member_owner(path, rest[0])
         if owner is None:
@@ -277,9 +296,10 @@ class View:
         """(entry, index, start) of a class definition that this release has."""
         entry = self._db.entry(f"={path}")
         index = self._index(path)
-        if entry is None or "class" not in entry or not value_at(entry["at"], index):
+        if entry is None or not value_at(entry["at"], index):
             return None
-        return entry, index, _start(entry["at"])
+        start = _start(entry["at"])
+        return None if value_at(entry.get("bases"), index, start) is None else (entry, index, start)
 
     def class_part(self, path: str, part: str):
         """The value of a part of a class record (`bases`, `meta`, `deco`, `fields`, `keys`)."""
@@ -395,7 +415,8 @@ class View:
             return None
         record = self._record(cls)
         static = value_at(record[0].get("static", {}).get(name), record[1], record[2])
-        return self._expand(stored, cls, name, depth, mro, bound=not static)
+        bound = name == "__new__" or not static
+        return self._expand(stored, cls, name, depth, mro, bound=bound)
 
     def _constructor(
         self, cls: str, mro: tuple[str, ...] | None = None, depth: int = 0
@@ -434,16 +455,16 @@ class View:
 
     def _generated(self, lookup: Iterable[str]) -> Signature:
         fields: dict[str, Parameter] = {}
-        extra = Extra.REJECTS
+        tensorclass = False
         for cls in reversed(list(lookup)):
             if not self._is_dataclass(cls):
                 continue
             for name, default, annotated in self.class_part(cls, "fields") or ():
                 if annotated and not name.startswith("__"):
                     fields[name] = Parameter(name, Kind.POSITIONAL_OR_KEYWORD, default)
-            if "dataclasses.dataclass" not in (self.class_part(cls, "deco") or ()):
-                extra = Extra.UNKNOWN  # a tensorclass adds batch_size, device, names
-        return Signature(tuple(fields.values()), extra)
+            tensorclass |= "dataclasses.dataclass" not in (self.class_part(cls, "deco") or ())
+        added = _TENSORCLASS_PARAMETERS if tensorclass else ()
+        return Signature((*fields.values(), *added))
 
     def _with_metaclass(self, signature: Signature, lookup: Iterable[str]) -> Signature:
         """Keywords that the metaclass reads before the constructor sees the call."""

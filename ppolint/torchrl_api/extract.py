@@ -283,7 +283,9 @@ def class_record(node: ast.ClassDef) -> dict:
                 record["keys"] = class_record(statement)["fields"]
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             value = ast.unparse(statement.value) if statement.value is not None else None
-            record["fields"].append([statement.target.id, value, True])
+            # A ClassVar, like an attribute without annotation, is no field of a data class.
+            is_field = "ClassVar" not in ast.unparse(statement.annotation)
+            record["fields"].append([statement.target.id, value, is_field])
         elif isinstance(statement, ast.Assign):
             for target in statement.targets:
                 if isinstance(target, ast.Name):
