@@ -31,6 +31,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from ppolint.torchrl_api.renames import successor
 from ppolint.torchrl_api.signatures import (
     Extra,
     Kind,
@@ -161,22 +162,25 @@ class Database:
         """One name for a thing in all releases: the public path it has in the newest release that
         knows `path`, renames followed. None when no release has it."""
         if path not in self._identities:
+            self._identities[path] = None  # what a cycle of renames would find
             self._identities[path] = self._identify(path)
         return self._identities[path]
 
     def _identify(self, path: str) -> str | None:
-        from ppolint.torchrl_api.renames import successor
-
         package = path.partition(".")[0]
         if package not in PACKAGES:
             return None
+        next_path = successor(path)
+        if next_path is not None:
+            return self.identify(next_path)
         for _, view in reversed(self.views(package)):
             entity = view.resolve(path)
             if entity is not None:
-                newer = successor(entity.public)
-                return self.identify(newer) if newer not in (None, path) else entity.public
-        newer = successor(path)
-        return self.identify(newer) if newer not in (None, path) else None
+                known = entity.public.partition(".")[0] in PACKAGES and entity.kind != "unknown"
+                if not known or entity.public == path:
+                    return entity.public
+                return self.identify(entity.public)
+        return None
 
     def entry(self, key: str) -> dict | None:
         """The parsed line of a module or, after `=`, of a definition."""
@@ -286,7 +290,9 @@ class View:
             return Entity("unknown", ".".join([path, *rest]), ".".join([public, *rest]))
         owner = self.member_owner(path, rest[0])
         if owner is None:
-            return None if self.is_closed(path) else Entity("unknown", path, public)
+            if self.is_closed(path):
+                return None
+            return Entity("unknown", ".".join([path, *rest]), ".".join([public, *rest]))
         kind = "member" if len(rest) == 1 else "unknown"
         return Entity(kind, ".".join([owner, *rest]), ".".join([public, *rest]), owner)
 

@@ -182,9 +182,7 @@ class _Linker:
         return resolved
 
 
-def public_paths(
-    snapshot: Snapshot, follow_to: dict[str, Snapshot] | None = None
-) -> dict[str, str]:
+def public_paths(snapshot: Snapshot) -> dict[str, str]:
     """Definition -> the path people import it by: the shortest one without a private part."""
     best: dict[str, tuple] = {}
     for module, names in snapshot.modules.items():
@@ -196,9 +194,12 @@ def public_paths(
             definition = follow(snapshot, f"{module}.{name}")
             if definition is None:
                 continue
-            own = definition.rpartition(".")[2]
+            home, _, own = definition.rpartition(".")
             path = f"{module}.{name}"
-            rank = (name != own, path.count("."), len(path), path)
+            # A package that holds the definition exports it on purpose; a module next door that
+            # imports it for its own use does not.
+            elsewhere = not f"{home}.".startswith(f"{module}.")
+            rank = (name != own, elsewhere, path.count("."), len(path), path)
             if definition not in best or rank < best[definition]:
                 best[definition] = rank
     return {definition: rank[-1] for definition, rank in best.items()}
