@@ -1,0 +1,437 @@
+"""Calls: pure operations, helpers that are looked into, instances, and the opaque rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ppolint.semantics import operations
+from ppolint.semantics.program import CallSite, Class, Frame, Function, ModuleInfo, Site
+from ppolint.semantics.values import Value, Values, walk
+
+MAX_DEPTH = 3
+# Expressions evaluated in one file before helpers are no longer looked into.
+_BUDGET = 250_000
+_DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})
+_LISTS = frozenset({"builtins.list", "collections.deque"})
+_ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"})
+_PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
+
+
+class Calls:
+    """The part of the evaluator that applies functions; mixed into `Evaluator`."""
+
+    values: Values
+    frame: Frame
+    site: Site
+    heap: dict[Any, Value]
+    modules: dict[str, ModuleInfo]
+    self_classes: dict[Value, Class]
+    work: int
+
+    def call(self, node: Any) -> Value:
+        """The value of a Call node."""
+        func = node.func
+        receiver: Value | None = None
+        name: str | None = None
+        if type(func) is cst.Attribute:
+            receiver = self.eval(func.value)  # type: ignore[attr-defined]
+            name = func.attr.value
+            if receiver.op == "ref":
+                callee = self.resolved(self.values.attr(receiver, name))
+                receiver = None
+            else:
+                callee = self.values.attr(receiver, name)
+        else:
+            callee = self.resolved(self.eval(func))  # type: ignore[attr-defined]
+        positional: list[Value] = []
+        keywords: dict[str, Value] = {}
+        star = double_star = False
+        for arg in node.args:
+            value = self.eval(arg.value)  # type: ignore[attr-defined]
+            if arg.star == "*":
+                if value.core.op == "tuple":
+                    positional.extend(value.core.args)
+                else:
+                    star = True
+                    positional.append(value)
+            elif arg.star == "**":
+                double_star = True
+                entries = getattr(value.core.data, "entries", None)
+                if value.core.op == "alloc" and entries:
+                    keywords.update({k: e for k, e in entries.items() if isinstance(k, str)})
+                else:
+                    keywords["**"] = value
+            elif arg.keyword is not None:
+                keywords[arg.keyword.value] = value
+            else:
+                positional.append(value)
+        if "**" not in keywords:
+            double_star = False
+        if receiver is not None:
+            assert name is not None
+            result = self._apply_method(
+                callee, receiver, name, positional, keywords, node, star, double_star
+            )
+            self.emit(  # type: ignore[attr-defined]
+                "method", node, result, base=receiver, key=name, args=tuple(positional)
+            )
+            return result
+        result = self.apply(callee, positional, keywords, node, star, double_star)
+        if result.op in ("call", "alloc") or callee.op in ("func", "class"):
+            self.emit("call", node, result, base=callee, args=tuple(positional))  # type: ignore[attr-defined]
+        return result
+
+    # -- what is called ---------------------------------------------------------------------
+    def apply(
+        self,
+        callee: Value,
+        args: list[Value],
+        kw: dict[str, Value],
+        node: Any,
+        star: bool = False,
+        double_star: bool = False,
+    ) -> Value:
+        """The value of `callee(*args, **kw)`."""
+        op = callee.op
+        if op in ("phi", "after"):
+            callee = next((a for a in callee.args if a.op in ("ref", "func", "class")), callee)
+            op = callee.op
+        if op == "ref":
+            result = None if star or double_star else self._apply_ref(callee, args, kw, node)
+            return self._opaque(callee, args, kw, node, star, double_star) if result is None else result
+        if op == "func" and not star:
+            result = self.inline(callee.data, args, kw, node)  # type: ignore[arg-type]
+            if result is not None:
+                return result
+        elif op == "class":
+            return self._instantiate(callee, args, kw, node, star, double_star)
+        elif op == "partial":
+            site = callee.data
+            assert isinstance(site, CallSite)
+            bound = callee.args[1 : 1 + site.positional]
+            named = dict(zip(site.keywords, callee.args[1 + site.positional :]))
+            return self.apply(
+                callee.args[0], [*bound, *args], {**named, **kw}, node, star, double_star
+            )
+        elif op == "attr":
+            return self._apply_method(
+                callee, callee.args[0], str(callee.data), args, kw, node, star, double_star
+            )
+        else:
+            result = self._call_instance(callee, args, kw, node, star)
+            if result is not None:
+                return result
+        return self._opaque(callee, args, kw, node, star, double_star)
+
+    def _apply_ref(
+        self, callee: Value, args: list[Value], kw: dict[str, Value], node: Any
+    ) -> Value | None:
+        dotted = callee.dotted
+        assert dotted is not None
+        v = self.values
+        if dotted in _LISTS:
+            if not args or (dotted == "collections.deque" and args[0].op == "alloc"):
+                kind = "list" if dotted == "builtins.list" else "deque"
+                bound = kw.get("maxlen", args[1] if len(args) > 1 else None)
+                return self.allocate(kind, node, items=(bound,) if bound is not None else ())  # type: ignore[attr-defined]
+        elif dotted in _DICTS:
+            kind = "defaultdict" if dotted.endswith("defaultdict") else "dict"
+            return self.allocate(kind, node, entries=dict(kw), items=tuple(kw.values()))  # type: ignore[attr-defined]
+        elif dotted == "builtins.set" and not args:
+            return self.allocate("set", node, items=())  # type: ignore[attr-defined]
+        elif dotted in _PARTIALS and args:
+            site = CallSite(node, self.site, len(args) - 1, tuple(kw))
+            return v.make("partial", (self.resolved(args[0]), *args[1:], *kw.values()), site)
+        elif dotted == "builtins.getattr" and len(args) >= 2 and args[1].string is not None:
+            return self.attribute(args[0], args[1].string, node)  # type: ignore[attr-defined]
+        elif dotted == "builtins.setattr" and len(args) == 3 and args[1].string is not None:
+            self.set_attribute(args[0], args[1].string, args[2], node)  # type: ignore[attr-defined]
+            return v.none
+        elif dotted == "builtins.map" and len(args) == 2:
+            return self._map(args[0], args[1], node)
+        elif dotted == "typing.cast" and len(args) == 2:
+            return args[1]
+        return operations.function(v, dotted, args, kw)
+
+    def _map(self, function: Value, iterable: Value, node: Any) -> Value:
+        loop = self.enter_loop("comprehension", node, iterable)  # type: ignore[attr-defined]
+        element = self.apply(function, [self.element(iterable, loop)], {}, node)  # type: ignore[attr-defined]
+        self.frame.loop = loop.parent
+        return self.values.make("comp", (element, iterable), loop.bit)
+
+    def _apply_method(
+        self,
+        callee: Value,
+        receiver: Value,
+        name: str,
+        args: list[Value],
+        kw: dict[str, Value],
+        node: Any,
+        star: bool,
+        double_star: bool,
+    ) -> Value:
+        core = receiver.core
+        if core.op == "call" and core.args[0].dotted == "builtins.super":
+            result = self._super(name, args, kw, node)
+            return result or self._opaque(callee, args, kw, node, star, double_star)
+        cls = self.class_of(receiver)
+        if cls is not None:
+            function = cls.method(name)
+            if function is not None and not star:
+                bound = args if function.is_static else [receiver, *args]
+                result = self.inline(function, bound, kw, node)
+                if result is not None:
+                    return result
+            held = self.attribute(receiver, name, node)  # type: ignore[attr-defined]
+            if held.op in ("func", "class", "partial", "ref"):
+                return self.apply(held, args, kw, node, star, double_star)
+            if function is not None:
+                return self._opaque(callee, args, kw, node, star, double_star)
+        elif receiver.op == "class":
+            function = receiver.data.method(name)  # type: ignore[attr-defined]
+            if function is not None and not star:
+                bound = [receiver, *args] if function.is_class_method else args
+                result = self.inline(function, bound, kw, node)
+                if result is not None:
+                    return result
+        held = self.heap.get((core, name))
+        if held is not None and held.op in ("func", "partial", "ref"):
+            return self.apply(held, args, kw, node, star, double_star)
+        if not star and not double_star and core.op != "alloc":
+            result = operations.method(self.values, name, receiver, args, kw)
+            if result is not None:
+                return result
+        return self._opaque(callee, args, kw, node, star, double_star)
+
+    def _super(self, name: str, args: list[Value], kw: dict[str, Value], node: Any) -> Value | None:
+        function = self.frame.function
+        if function is None or function.cls is None or self.frame.self_value is None:
+            return None
+        for cls in list(function.cls.lineage())[1:]:
+            if name in cls.methods:
+                return self.inline(cls.methods[name], [self.frame.self_value, *args], kw, node)
+        return None
+
+    def _call_instance(
+        self, callee: Value, args: list[Value], kw: dict[str, Value], node: Any, star: bool
+    ) -> Value | None:
+        cls = self.class_of(callee)
+        if cls is None or star:
+            return None
+        function = cls.method("__call__") or cls.method("forward")
+        if function is None:
+            return None
+        return self.inline(function, [callee, *args], kw, node)
+
+    def _instantiate(
+        self,
+        callee: Value,
+        args: list[Value],
+        kw: dict[str, Value],
+        node: Any,
+        star: bool,
+        double_star: bool,
+    ) -> Value:
+        cls: Class = callee.data  # type: ignore[assignment]
+        instance = self._opaque(callee, args, kw, node, star, double_star)
+        init = cls.method("__init__")
+        if init is not None and not star:
+            self.inline(init, [instance, *args], kw, node)
+        return instance
+
+    def _opaque(
+        self,
+        callee: Value,
+        args: list[Value],
+        kw: dict[str, Value],
+        node: Any,
+        star: bool = False,
+        double_star: bool = False,
+    ) -> Value:
+        """A call of which only its own identity is known."""
+        named = {k: value for k, value in kw.items() if k != "**"}
+        extra = (kw["**"],) if "**" in kw else ()
+        site = CallSite(node, self.site, len(args), tuple(named), star, double_star)
+        return self.values.make("call", (callee, *args, *named.values(), *extra), site)
+
+    # -- looking into helpers ---------------------------------------------------------------
+    def inline(
+        self, function: Function, args: list[Value], kw: dict[str, Value], node: Any
+    ) -> Value | None:
+        """What `function` returns for these arguments; None where it is not looked into."""
+        frame = self.frame
+        if frame.depth >= MAX_DEPTH or self.work > _BUDGET:
+            return None
+        caller: Frame | None = frame
+        while caller is not None:
+            if caller.function is not None and caller.function.node is function.node:
+                return None
+            caller = caller.caller
+        inner = Frame(
+            function, function.module, function.parent, frame, node, self.site, depth=frame.depth + 1
+        )
+        inner.contexts = function.contexts
+        if not self._bind_parameters(inner, function, args, kw):
+            return None
+        self._execute(inner, function.node)  # type: ignore[attr-defined]
+        if inner.yields:
+            return None
+        returned = [r for r in inner.returns if r is not self.values.none]
+        return self.values.phi(returned) if returned else self.values.none
+
+    def _bind_parameters(
+        self, frame: Frame, function: Function, args: list[Value], kw: dict[str, Value]
+    ) -> bool:
+        params = function.node.params
+        plain = [*params.posonly_params, *params.params]
+        if len(args) > len(plain) and not isinstance(params.star_arg, cst.Param):
+            return False
+        env = frame.env
+        rest = dict(kw)
+        for at, param in enumerate(plain):
+            name = param.name.value
+            if at < len(args):
+                env[name] = args[at]
+                if at == 0 and function.cls is not None and not function.is_static:
+                    frame.self_value = args[0]
+            else:
+                env[name] = self._argument(function, name, rest)
+        for param in params.kwonly_params:
+            env[param.name.value] = self._argument(function, param.name.value, rest)
+        if isinstance(params.star_arg, cst.Param):
+            env[params.star_arg.name.value] = self.values.make("tuple", tuple(args[len(plain) :]))
+        if params.star_kwarg is not None:
+            rest.pop("**", None)
+            env[params.star_kwarg.name.value] = self.allocate(  # type: ignore[attr-defined]
+                "dict", function.node, entries=rest, items=tuple(rest.values())
+            )
+        return True
+
+    def _argument(self, function: Function, name: str, kw: dict[str, Value]) -> Value:
+        if name in kw:
+            return kw.pop(name)
+        default = function.defaults.get(name)
+        if default is not None and "**" not in kw:
+            return default
+        return self.values.make("param", (), (id(function.node), name))
+
+    # -- instances and their attributes -----------------------------------------------------
+    def class_of(self, value: Value) -> Class | None:
+        """The class of the project that `value` is an instance of, if that is known."""
+        core = value.core
+        if core.op == "call":
+            return core.args[0].data if core.args[0].op == "class" else None  # type: ignore[return-value]
+        if core.op == "param":
+            return self.self_classes.get(core)
+        if core.op == "attr":
+            found = {c for d in self.definitions(core) if (c := self._direct_class(d)) is not None}
+            return found.pop() if len(found) == 1 else None
+        if core.op in ("phi", "after"):
+            found = {c for a in core.args if (c := self._direct_class(a)) is not None}
+            return found.pop() if len(found) == 1 else None
+        return None
+
+    @staticmethod
+    def _direct_class(value: Value) -> Class | None:
+        core = value.core
+        if core.op == "call" and core.args[0].op == "class":
+            return core.args[0].data  # type: ignore[return-value]
+        return None
+
+    def definitions(self, attribute: Value) -> list[Value]:
+        """What is assigned to `base.name` anywhere: on this object, else by its class."""
+        base, name = attribute.args[0].core, str(attribute.data)
+        held = self.assignments.get((base, name))  # type: ignore[attr-defined]
+        if held:
+            return held
+        cls = self.self_classes.get(base) or self._direct_class(base)
+        if cls is None and base.op == "attr":
+            cls = self.class_of(base)
+        if cls is None:
+            return []
+        for owner in cls.lineage():
+            if name in owner.attributes:
+                return owner.attributes[name]
+            if name in owner.constants:
+                return [owner.constants[name]]
+        return []
+
+    def class_attribute(self, base: Value, name: str, node: Any) -> Value:
+        """`base.name` where nothing was assigned on this path: properties, derived numbers."""
+        plain = self.values.attr(base, name)
+        cls = self.class_of(base)
+        if cls is None:
+            return plain
+        method = cls.method(name)
+        if method is not None:
+            if method.is_property:
+                return self.inline(method, [base], {}, node) or plain
+            return plain
+        found = self.definitions(plain.core if plain.core.op == "attr" else plain)
+        if len(found) == 1 and found[0].op in ("add", "mul", "neg", "div", "func", "partial", "ref"):
+            only = found[0]
+            if only.op in ("func", "partial", "ref"):
+                return only
+            if not only.loops and all(part.op in _ARITHMETIC for part in walk(only)):
+                return only
+        return plain
+
+    # -- other files of the project ---------------------------------------------------------
+    def resolved(self, value: Value) -> Value:
+        """The definition an imported name stands for, when a file of the project has it."""
+        dotted = value.dotted
+        project = self.project  # type: ignore[attr-defined]
+        if dotted is None or project is None or dotted.startswith("builtins."):
+            return value
+        located = project.locate(dotted, self.frame.module.path)
+        if located is None:
+            return value
+        path, rest = located
+        if not rest:
+            return value
+        module = self._load(path)
+        if module is None or module.frame is None:
+            return value
+        found = module.frame.env.get(rest[0])
+        if found is None or found is value:
+            return value
+        for name in rest[1:]:
+            if found.op == "class":
+                method = found.data.method(name)  # type: ignore[attr-defined]
+                if method is None:
+                    return value
+                found = self.values.make("func", (), method)
+            else:
+                found = self.values.attr(found, name)
+        if found.op == "ref":
+            return self.resolved(found) if found.dotted != dotted else value
+        return found
+
+    def module_named(self, dotted: str) -> ModuleInfo | None:
+        """The module of the project called `dotted`, evaluated down to its definitions."""
+        project = self.project  # type: ignore[attr-defined]
+        located = project.locate(dotted, self.frame.module.path) if project is not None else None
+        if located is None or located[1]:
+            return None
+        return self._load(located[0])
+
+    def _load(self, path: str) -> ModuleInfo | None:
+        known = self.modules.get(path)
+        if known is not None:
+            return known
+        tree = self.project.tree(path)  # type: ignore[attr-defined]
+        self.dependencies.add(path)  # type: ignore[attr-defined]
+        info = ModuleInfo(path, tree, main=False)
+        self.modules[path] = info
+        if tree is None:
+            return info
+        frame = Frame(None, info, None, None, depth=MAX_DEPTH)
+        info.frame = frame
+        saved = (self.frame, self.site, self.events, self.occurrences, self.heap)
+        self.frame, self.events, self.occurrences, self.heap = frame, [], {}, {}
+        self.site = Site(tree, frame, None)
+        self.exec_block(tree.body)  # type: ignore[attr-defined]
+        self.frame, self.site, self.events, self.occurrences, self.heap = saved
+        return info

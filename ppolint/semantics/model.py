@@ -1,0 +1,226 @@
+"""The model of one file: what the rules ask.
+
+`build(source, project)` parses and evaluates a file once; all rules share the `FileModel`. See
+`values.py` for what a value is and `program.py` for loops, sites and events. The usual questions:
+
+    file.calls("torchrl.objectives.ClipPPOLoss")      calls of a function or class, as values
+    file.argument(call, 0, "actor_network")           an argument, positional or by keyword
+    file.resolve(value)                               what an attribute or name may hold
+    file.events                                       the story: calls, stores, binds, in order
+    file.of_op("clip"), file.users(value)             computations, and what is computed from them
+    file.places(value)                                where a value is computed, as (node, site)
+    file.at(node, site)                               the span of a place (the call that leads
+                                                      there, when it is in another file)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.evaluator import Evaluator
+from ppolint.semantics.parsing import ParseError, parse
+from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, Loop, Site
+from ppolint.semantics.spans import spans
+from ppolint.semantics.values import Value, alternatives
+
+if TYPE_CHECKING:
+    from ppolint.semantics.project import Project
+    from ppolint.source.file import Source
+
+__all__ = ["FileModel", "ParseError", "build"]
+
+
+def build(source: Source, project: Project | None = None, release: Any = None) -> FileModel:
+    """The model of a file; raises `ParseError` when it is no Python."""
+    return FileModel(source, parse(source.text), project, release)
+
+
+class FileModel:
+    """One file, understood. `release` is the TorchRL release the project targets, if known."""
+
+    def __init__(self, source: Source, tree: Any, project: Project | None, release: Any) -> None:
+        self.source = source
+        self.tree = tree
+        self.project = project
+        self.release = release
+        self.consulted_project = False
+        self._evaluator = Evaluator(tree, source.path, project)
+        self._evaluator.run()
+        self.values = self._evaluator.values
+
+    # -- tables -----------------------------------------------------------------------------
+    @property
+    def events(self) -> list[Event]:
+        """Everything that happened, in order of evaluation: the module, then each function."""
+        return self._evaluator.events
+
+    @property
+    def loops(self) -> list[Loop]:
+        return self._evaluator.loops
+
+    @property
+    def functions(self) -> list[Function]:
+        """The functions and methods defined in this file."""
+        return self._evaluator.functions
+
+    @property
+    def classes(self) -> list[Class]:
+        """The classes defined in this file."""
+        return self._evaluator.classes
+
+    def dependencies(self) -> set[str]:
+        """Other files that this model was made from."""
+        return self._evaluator.dependencies
+
+    @cached_property
+    def uses_torch(self) -> bool:
+        """Whether the file belongs to a PyTorch program: itself, or through the project."""
+        from ppolint.semantics.project import _OTHER_FRAMEWORKS, _TORCH, imported_names
+
+        roots = {n.partition(".")[0] for n in imported_names(self.source.text)}
+        if roots & _TORCH:
+            return True
+        if roots & _OTHER_FRAMEWORKS or self.project is None:
+            return False
+        self.consulted_project = True
+        return self.project.uses_torch(self.source.path, self.source.text)
+
+    # -- values -----------------------------------------------------------------------------
+    @cached_property
+    def _by_op(self) -> dict[str, list[Value]]:
+        table: dict[str, list[Value]] = {}
+        for value in self.values._table.values():
+            if value.core is value:
+                table.setdefault(value.op, []).append(value)
+        return table
+
+    def of_op(self, op: str) -> list[Value]:
+        """Every value in normal form with this operation, in order of evaluation."""
+        return self._by_op.get(op, [])
+
+    @cached_property
+    def _users(self) -> dict[Value, list[Value]]:
+        table: dict[Value, list[Value]] = {}
+        for value in self.values._table.values():
+            if value.core is value:
+                for arg in dict.fromkeys(value.args):
+                    table.setdefault(arg.core, []).append(value)
+        return table
+
+    def users(self, value: Value) -> list[Value]:
+        """The values in normal form that are directly computed from `value`."""
+        return self._users.get(value.core, [])
+
+    def places(self, value: Value) -> list[tuple[Any, Site]]:
+        """Where a value is computed, whatever its sign and shape: (node, site) pairs."""
+        core = value.core
+        if core.op == "neg":
+            core = core.args[0]
+        return self._evaluator.occurrences.get(core, [])
+
+    def resolve(self, value: Value) -> list[Value]:
+        """What a value may be: through attributes of objects, and branches that meet."""
+        out: list[Value] = []
+        queue = list(alternatives(value))
+        seen: set[Value] = set(queue)
+        while queue:
+            core = queue.pop(0)
+            found = self._evaluator.definitions(core) if core.op == "attr" else []
+            for definition in found:
+                for alternative in alternatives(definition):
+                    if alternative not in seen:
+                        seen.add(alternative)
+                        queue.append(alternative)
+            if not found:
+                out.append(core)
+        return out
+
+    def class_of(self, value: Value) -> Class | None:
+        """The class of the project that a value is an instance of, if that is known."""
+        return self._evaluator.class_of(value)
+
+    # -- calls ------------------------------------------------------------------------------
+    @cached_property
+    def _calls(self) -> dict[str, list[Value]]:
+        table: dict[str, list[Value]] = {}
+        for value in self.of_op("call"):
+            name = self.callee(value)
+            if name is not None:
+                table.setdefault(name, []).append(value)
+        return table
+
+    def calls(self, *dotted: str) -> list[Value]:
+        """The calls of any of these functions or classes, by the name they are imported under."""
+        return [c for name in dotted for c in self._calls.get(name, [])]
+
+    @staticmethod
+    def callee(call: Value) -> str | None:
+        """The dotted name of what is called, if it is something imported."""
+        if call.core.op != "call":
+            return None
+        for candidate in alternatives(call.core.args[0]):
+            if candidate.dotted is not None:
+                return candidate.dotted
+        return None
+
+    @staticmethod
+    def call_site(call: Value) -> CallSite:
+        site = call.core.data
+        assert isinstance(site, CallSite)
+        return site
+
+    @classmethod
+    def argument(cls, call: Value, position: int | None, name: str | None) -> Value | None:
+        """An argument of a call; None when it is not given (or hidden in `*` or `**`)."""
+        site = cls.call_site(call)
+        args = call.core.args[1:]
+        if position is not None and position < site.positional and not site.star:
+            return args[position]
+        if name is not None and name in site.keywords:
+            return args[site.positional + site.keywords.index(name)]
+        return None
+
+    @classmethod
+    def keywords(cls, call: Value) -> dict[str, Value]:
+        """The keyword arguments of a call."""
+        site = cls.call_site(call)
+        return dict(zip(site.keywords, call.core.args[1 + site.positional :]))
+
+    @classmethod
+    def keyword_node(cls, call: Value, name: str) -> Any:
+        """The libcst Arg node of a keyword argument of a call, or None."""
+        for arg in getattr(cls.call_site(call).node, "args", ()):
+            if arg.keyword is not None and arg.keyword.value == name:
+                return arg
+        return None
+
+    # -- places -----------------------------------------------------------------------------
+    @cached_property
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        return spans(self.tree)
+
+    def span(self, node: Any) -> tuple[int, int]:
+        """The offsets of a node of this file."""
+        return self._spans[id(node)]
+
+    def here(self, node: Any, site: Site) -> tuple[Any, Site]:
+        """The place itself, or the call in this file that leads to it from another one."""
+        frame: Frame = site.frame
+        while not frame.module.main and frame.call_site is not None:
+            node, site = frame.call, frame.call_site
+            frame = site.frame
+        return node, site
+
+    def at(self, node: Any, site: Site) -> tuple[int, int]:
+        """The span of a place, in this file."""
+        return self.span(self.here(node, site)[0])
+
+    def scope(self, site: Site) -> str:
+        """The qualified name of the definition around a place."""
+        return site.frame.scope
+
+    def occurrences(self) -> Iterator[tuple[Value, list[tuple[Any, Site]]]]:
+        """Every noted value with its places."""
+        yield from self._evaluator.occurrences.items()

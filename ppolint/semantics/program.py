@@ -1,0 +1,243 @@
+"""The parts of a program as the evaluator meets them: definitions, frames, loops, events.
+
+All of these are identities, not descriptions: compared with `is`, found again by rules through
+`FileModel`. Nodes are libcst nodes of the file the frame belongs to; `FileModel.span` turns them
+into offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from ppolint.semantics.values import Value
+
+@dataclass(eq=False, slots=True)
+class ModuleInfo:
+    """A file that takes part in the analysis: the one being linted (`main`), or one it imports."""
+
+    path: str
+    tree: Any
+    main: bool
+    frame: Frame | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    """A function, method or lambda of a file."""
+
+    name: str
+    qualname: str
+    node: Any
+    module: ModuleInfo
+    parent: Frame | None  # the frame it was defined in: where free names are looked up
+    cls: Class | None = None
+    decorators: tuple[Value, ...] = ()
+    defaults: dict[str, Value] = field(default_factory=dict)
+    contexts: tuple[Value, ...] = ()  # decorators that act like a `with` around the body
+
+    @property
+    def is_static(self) -> bool:
+        return any(d.dotted == "builtins.staticmethod" for d in self.decorators)
+
+    @property
+    def is_class_method(self) -> bool:
+        return any(d.dotted == "builtins.classmethod" for d in self.decorators)
+
+    @property
+    def is_property(self) -> bool:
+        names = ("builtins.property", "functools.cached_property")
+        return any(d.dotted in names for d in self.decorators)
+
+
+@dataclass(eq=False, slots=True)
+class Class:
+    """A class of a file; `attributes` collects what its methods assign to `self.<name>`."""
+
+    name: str
+    qualname: str
+    node: Any
+    module: ModuleInfo
+    bases: tuple[Value, ...] = ()
+    methods: dict[str, Function] = field(default_factory=dict)
+    constants: dict[str, Value] = field(default_factory=dict)
+    attributes: dict[str, list[Value]] = field(default_factory=dict)
+    self_value: Value | None = None
+
+    def lineage(self) -> Iterator[Class]:
+        """The class and its bases that are known, nearest first."""
+        seen: list[Class] = []
+        queue: list[Class] = [self]
+        while queue:
+            cls = queue.pop(0)
+            if cls in seen:
+                continue
+            seen.append(cls)
+            yield cls
+            queue.extend(b.data for b in cls.bases if b.op == "class")  # type: ignore[misc]
+
+    def method(self, name: str) -> Function | None:
+        for cls in self.lineage():
+            if name in cls.methods:
+                return cls.methods[name]
+        return None
+
+    def external_bases(self) -> list[str]:
+        """Dotted names of the bases that are not classes of the project."""
+        return [b.dotted for c in self.lineage() for b in c.bases if b.dotted is not None]
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """One execution of a `for`, `while` or comprehension; the body is run once."""
+
+    bit: int
+    kind: str  # "for", "while", "comprehension"
+    node: Any
+    iterable: Value | None
+    parent: Loop | None
+    frame: Frame
+    condition: Value | None = None
+    carried: dict[Any, Carried] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> int:
+        return 1 << self.bit
+
+
+@dataclass(eq=False, slots=True)
+class Carried:
+    """A variable that an iteration takes over from the one before: x = step(x)."""
+
+    key: Any
+    loop: Loop
+    start: Value  # the `carry` node: the variable at the start of an iteration
+    init: Value
+    step: Value
+    node: Any  # the last assignment in the body, or None
+    site: Site | None
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """One activation of a function (or of the module body): environment and surroundings."""
+
+    function: Function | None  # None for the module body
+    module: ModuleInfo
+    lexical: Frame | None
+    caller: Frame | None
+    call: Any = None  # the call node that this frame inlines, if it does
+    call_site: Site | None = None
+    env: dict[Any, Value] = field(default_factory=dict)
+    loop: Loop | None = None
+    contexts: tuple[Value, ...] = ()
+    conditions: tuple[Any, ...] = ()
+    depth: int = 0
+    returns: list[Value] = field(default_factory=list)
+    globals: set[str] = field(default_factory=set)
+    self_value: Value | None = None
+    yields: list[Value] = field(default_factory=list)
+
+    @property
+    def root(self) -> Frame:
+        frame = self
+        while frame.caller is not None:
+            frame = frame.caller
+        return frame
+
+    @property
+    def scope(self) -> str:
+        return self.function.qualname if self.function is not None else ""
+
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops around the current point, outermost first, callers' included."""
+        out: list[Loop] = []
+        frame: Frame | None = self
+        loop = self.loop
+        while frame is not None:
+            while loop is not None:
+                out.append(loop)
+                loop = loop.parent
+            frame = frame.caller
+            loop = frame.loop if frame is not None else None
+        return tuple(reversed(out))
+
+
+@dataclass(eq=False, slots=True)
+class Site:
+    """A statement at the time it was evaluated, with its surroundings."""
+
+    statement: Any
+    frame: Frame
+    loop: Loop | None
+    conditions: tuple[Any, ...] = ()
+    contexts: tuple[Value, ...] = ()
+    order: int = 0
+
+    def in_loop(self, loop: Loop) -> bool:
+        return loop in self.loops()
+
+    @property
+    def root(self) -> Frame:
+        return self.frame.root
+
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops around the site, outermost first, those of the callers included."""
+        out: list[Loop] = []
+        loop = self.loop
+        while loop is not None:
+            out.append(loop)
+            loop = loop.parent
+        out.reverse()
+        if self.frame.call_site is not None:
+            return (*self.frame.call_site.loops(), *out)
+        return tuple(out)
+
+
+@dataclass(eq=False, slots=True)
+class CallSite:
+    """The identity of an opaque call; the value's args are callee, positionals, keyword values."""
+
+    node: Any
+    site: Site
+    positional: int
+    keywords: tuple[str, ...]
+    star: bool = False
+    double_star: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class AllocSite:
+    """The identity of a list, dict, set, deque or comprehension."""
+
+    kind: str
+    node: Any
+    site: Site
+    items: tuple[Value, ...] | None = None
+    entries: dict[Any, Value] | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Event:
+    """Something that happened, in order of evaluation.
+
+    kind      base            key            value
+    call      the callee      -              the call (an opaque one) or the inlined result
+    method    the receiver    method name    the result; also for pure methods and inlined ones
+    store     container       index          what is stored        x[i] = v
+    setattr   receiver        name           what is stored        x.a = v
+    bind      -               name           what is bound         a = v
+    return    -               -              what is returned
+    """
+
+    kind: str
+    base: Value | None
+    key: Any
+    value: Value
+    args: tuple[Value, ...]
+    node: Any
+    site: Site

@@ -1,0 +1,239 @@
+"""What a file cannot tell alone: which files belong together, and to what kind of program.
+
+A project is a folder of Python files and notebooks. It answers three questions, each computed when
+first asked: where is the module that an import names; is this file part of a PyTorch program
+(itself, or through the files that import it or that it imports); which files mention a word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+_IMPORT = re.compile(r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))", re.M)
+_NOTEBOOK_LINE = re.compile(r'^\s*"(.*?)(?:\\n)?",?\s*$', re.M)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
+_OTHER_FRAMEWORKS = frozenset(
+    {"jax", "flax", "tensorflow", "keras", "tflearn", "paddle", "mxnet", "mindspore", "haiku", "tinygrad"}
+)
+# A file of the project is looked into only when it may hold something a pattern is made of.
+_RELEVANT = re.compile(
+    r"\b(?:lfilter|reversed|clamp|clip|minimum|torchrl|tensordict)\b|\[::-1\]"
+)
+_TREES = 24
+
+
+class Project:
+    """The files under `root`, as `list_files` gives them (paths relative to the work directory)."""
+
+    def __init__(self, root: str, list_files: Callable[[], Iterable[str]]) -> None:
+        self.root = os.path.abspath(root)
+        self._list_files = list_files
+        self._texts: dict[str, str] = {}
+        self._trees: OrderedDict[str, Any] = OrderedDict()
+        self._locations: dict[tuple[str, str], tuple[str, tuple[str, ...]] | None] = {}
+        self._folders: dict[tuple[str, str], bool] = {}
+        self._torch: dict[str, bool] = {}
+
+    # -- files ------------------------------------------------------------------------------
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Absolute paths of all Python files and notebooks, sorted."""
+        return tuple(sorted(os.path.abspath(p) for p in self._list_files()))
+
+    def text(self, path: str) -> str:
+        """The raw text of a file; empty for one that cannot be read."""
+        path = os.path.abspath(path)
+        known = self._texts.get(path)
+        if known is None:
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    known = file.read()
+            except OSError:
+                known = ""
+            if path.endswith(".ipynb"):
+                known = "\n".join(
+                    m.group(1).replace('\\"', '"') for m in _NOTEBOOK_LINE.finditer(known)
+                )
+            self._texts[path] = known
+        return known
+
+    def tree(self, path: str) -> Any:
+        """The parsed module of a file worth looking into; None for any other."""
+        if path in self._trees:
+            self._trees.move_to_end(path)
+            return self._trees[path]
+        text = self.text(path)
+        tree = None
+        if path.endswith(".py") and _RELEVANT.search(text) and len(text) < 1_000_000:
+            from ppolint.semantics.parsing import ParseError, parse
+
+            try:
+                tree = parse(text)
+            except ParseError:
+                tree = None
+        self._trees[path] = tree
+        if len(self._trees) > _TREES:
+            self._trees.popitem(last=False)
+        return tree
+
+    # -- imports ----------------------------------------------------------------------------
+    def locate(self, dotted: str, importer: str) -> tuple[str, tuple[str, ...]] | None:
+        """The file that `dotted` (as written in `importer`) is in, and the names inside it.
+
+        `pkg.utils.make_env` gives (".../pkg/utils.py", ("make_env",)); None when it is no file of
+        the project. The search goes from the importer's folder up to the root and its `src`.
+        """
+        folder = os.path.dirname(os.path.abspath(importer))
+        key = (folder, dotted)
+        if key not in self._locations:
+            self._locations[key] = self._locate(dotted, folder)
+        return self._locations[key]
+
+    def _locate(self, dotted: str, folder: str) -> tuple[str, tuple[str, ...]] | None:
+        name = dotted.lstrip(".")
+        level = len(dotted) - len(name)
+        parts = name.split(".") if name else []
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return self._descend(folder, parts)
+        if not parts or parts[0] == "builtins":
+            return None
+        for base in self._bases(folder):
+            if self._holds(base, parts[0]):
+                found = self._descend(base, parts)
+                if found is not None:
+                    return found
+        return None
+
+    def _bases(self, folder: str) -> Iterable[str]:
+        inside = folder == self.root or folder.startswith(self.root + os.sep)
+        while True:
+            yield folder
+            if folder == self.root or not inside:
+                break
+            folder = os.path.dirname(folder)
+        yield os.path.join(self.root, "src")
+
+    def _holds(self, base: str, name: str) -> bool:
+        key = (base, name)
+        known = self._folders.get(key)
+        if known is None:
+            path = os.path.join(base, name)
+            known = os.path.isfile(path + ".py") or os.path.isdir(path)
+            self._folders[key] = known
+        return known
+
+    def _descend(self, base: str, parts: list[str]) -> tuple[str, tuple[str, ...]] | None:
+        path = base
+        for at, part in enumerate(parts):
+            path = os.path.join(path, part)
+            if os.path.isfile(path + ".py"):
+                return path + ".py", tuple(parts[at + 1 :])
+            if not os.path.isdir(path):
+                init = os.path.join(os.path.dirname(path), "__init__.py")
+                return (init, tuple(parts[at:])) if at and os.path.isfile(init) else None
+        init = os.path.join(path, "__init__.py")
+        return (init, ()) if os.path.isfile(init) else None
+
+    # -- what kind of program ---------------------------------------------------------------
+    def imports(self, path: str) -> frozenset[str]:
+        """The dotted names that a file imports, as written (relative ones keep their dots)."""
+        return self._imports_of(os.path.abspath(path))
+
+    def _imports_of(self, path: str) -> frozenset[str]:
+        cache = self.__dict__.setdefault("_import_cache", {})
+        known = cache.get(path)
+        if known is None:
+            cache[path] = known = imported_names(self.text(path))
+        return known
+
+    def uses_torch(self, path: str, text: str | None = None) -> bool:
+        """Whether a file belongs to a PyTorch program.
+
+        It does when it imports torch. When it imports another framework instead it does not. Else
+        the files that it is connected with through imports decide.
+        """
+        path = os.path.abspath(path)
+        names = imported_names(text) if text is not None else self._imports_of(path)
+        roots = {n.partition(".")[0] for n in names}
+        if roots & _TORCH:
+            return True
+        if roots & _OTHER_FRAMEWORKS:
+            return False
+        known = self._torch.get(path)
+        if known is None:
+            known = self._torch[path] = self._connected_to_torch(path, names)
+        return known
+
+    def _connected_to_torch(self, path: str, names: Iterable[str]) -> bool:
+        """Breadth first over imports in both directions, not through other frameworks' files."""
+        seen = {path}
+        forward = [p for n in names if (p := self._file_of(n, path)) is not None]
+        queue = [*forward, *self.importers.get(path, ())]
+        while queue:
+            current = queue.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            current_names = self._imports_of(current)
+            roots = {n.partition(".")[0] for n in current_names}
+            if roots & _TORCH:
+                return True
+            if roots & _OTHER_FRAMEWORKS:
+                continue
+            queue.extend(self.importers.get(current, ()))
+        return False
+
+    def _file_of(self, dotted: str, importer: str) -> str | None:
+        located = self.locate(dotted, importer)
+        return located[0] if located is not None else None
+
+    @cached_property
+    def importers(self) -> dict[str, list[str]]:
+        """file -> the files of the project that import it."""
+        out: dict[str, list[str]] = {}
+        for path in self.files:
+            for name in self._imports_of(path):
+                target = self._file_of(name, path)
+                if target is not None and target != path:
+                    users = out.setdefault(target, [])
+                    if path not in users:
+                        users.append(path)
+        return out
+
+    def mentioning(self, word: str) -> list[str]:
+        """The files whose text contains the identifier `word`, in order of their paths."""
+        return [p for p in self.files if word in self._words(p)]
+
+    def _words(self, path: str) -> frozenset[str]:
+        cache = self.__dict__.setdefault("_word_cache", {})
+        known = cache.get(path)
+        if known is None:
+            cache[path] = known = frozenset(_WORD.findall(self.text(path)))
+        return known
+
+
+def imported_names(text: str) -> frozenset[str]:
+    """Dotted names in the import statements of a text: modules, and `module.name` for `from`."""
+    out: set[str] = set()
+    for module, names, plain in _IMPORT.findall(text):
+        if plain:
+            for part in plain.split(","):
+                name = part.split()[0] if part.split() else ""
+                if name:
+                    out.add(name)
+            continue
+        out.add(module)
+        for part in names.replace("(", " ").replace(")", " ").replace("\\", " ").split(","):
+            words = part.split()
+            if words and words[0].isidentifier():
+                joiner = "" if module.endswith(".") else "."
+                out.add(f"{module}{joiner}{words[0]}")
+    return frozenset(out)

@@ -1,0 +1,82 @@
+"""What a loop body assigns, from its syntax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+
+def assigned(loop: Any) -> list[str | tuple[str, str]]:
+    """Names, and `name.attribute` pairs, that the body of a loop assigns, in source order."""
+    out: dict[str | tuple[str, str], None] = {}
+    _scan_suite(loop.body, out)
+    return list(out)
+
+
+def _scan_suite(suite: Any, out: dict) -> None:
+    for statement in suite.body:
+        _scan(statement, out)
+
+
+def _scan(node: Any, out: dict) -> None:
+    kind = type(node)
+    if kind is cst.SimpleStatementLine:
+        for small in node.body:
+            _scan(small, out)
+    elif kind is cst.Assign:
+        for target in node.targets:
+            _target(target.target, out)
+    elif kind is cst.AugAssign:
+        _target(node.target, out)
+    elif kind is cst.AnnAssign:
+        if node.value is not None:
+            _target(node.target, out)
+    elif kind is cst.Expr:
+        # x.clamp_(...) and x.reverse() change x in place
+        call = node.value
+        if type(call) is cst.Call and type(call.func) is cst.Attribute:
+            name = call.func.attr.value
+            if name == "reverse" or (name.endswith("_") and not name.startswith("_")):
+                _target(call.func.value, out)
+    elif kind in (cst.For, cst.While):
+        if kind is cst.For:
+            _target(node.target, out)
+        _scan_suite(node.body, out)
+        if node.orelse is not None:
+            _scan_suite(node.orelse.body, out)
+    elif kind is cst.If:
+        _scan_suite(node.body, out)
+        if type(node.orelse) is cst.If:
+            _scan(node.orelse, out)
+        elif node.orelse is not None:
+            _scan_suite(node.orelse.body, out)
+    elif kind is cst.With:
+        for item in node.items:
+            if item.asname is not None:
+                _target(item.asname.name, out)
+        _scan_suite(node.body, out)
+    elif kind in (cst.Try, cst.TryStar):
+        _scan_suite(node.body, out)
+        for part in node.handlers:
+            _scan_suite(part.body, out)
+        for part in (node.orelse, node.finalbody):
+            if part is not None:
+                _scan_suite(part.body, out)
+    elif kind is cst.Match:
+        for case in node.cases:
+            _scan_suite(case.body, out)
+
+
+def _target(node: Any, out: dict) -> None:
+    kind = type(node)
+    if kind is cst.Name:
+        out[node.value] = None
+    elif kind in (cst.Tuple, cst.List):
+        for element in node.elements:
+            _target(element.value, out)
+    elif kind is cst.Attribute and type(node.value) is cst.Name:
+        out[(node.value.value, node.attr.value)] = None
+    elif kind is cst.StarredElement:
+        _target(node.value, out)
+
