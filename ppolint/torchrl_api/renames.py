@@ -316,8 +316,6 @@ class BehaviourChange:
 
 
 BEHAVIOUR: tuple[BehaviourChange, ...] = (
-    BehaviourChange("torchrl.objectives.PPOLoss", "0.4.0", "unknown keywords are swallowed without a word"),
-    BehaviourChange("torchrl.objectives.A2CLoss", "0.9.0", "unknown keywords are swallowed without a word"),
     BehaviourChange("torchrl.objectives.PPOLoss", "0.9.0", "`entropy_coef` is swallowed (0.9.0 and 0.9.1): 0.01 applies"),
     BehaviourChange("torchrl.objectives.PPOLoss", "0.9.0", "the log-probability is read from `action_log_prob`, before from `sample_log_prob`"),
     BehaviourChange("torchrl.modules.ProbabilisticActor", "0.9.0", "the log-probability is written to `<out_key>_log_prob`, before to `sample_log_prob`"),
