@@ -180,7 +180,9 @@ def build(wheels: Path, releases: dict[str, list[str]], cache: TextCache) -> byt
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Build the API database from published wheels.")
     parser.add_argument("--add", action="append", default=[], metavar="NAME==VERSION")
-    parser.add_argument("--wheels", type=Path, default=Path(tempfile.gettempdir()) / "torchrl-wheels")
+    parser.add_argument(
+        "--wheels", type=Path, default=Path(tempfile.gettempdir()) / "torchrl-wheels"
+    )
     options = parser.parse_args(arguments)
     options.wheels.mkdir(parents=True, exist_ok=True)
     releases = listed_releases("\n".join([RELEASES.read_text(), *options.add]))

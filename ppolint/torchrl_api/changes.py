@@ -141,6 +141,10 @@ def _public_names(db: Database, package: str, view: View) -> set[str]:
         for name in (db.entry(module) or {"names": ()})["names"]:
             path = f"{module}.{name}"
             entity = None if name.startswith("_") else view.resolve(path)
-            if entity is not None and entity.kind in ("class", "function") and entity.public == path:
+            if (
+                entity is not None
+                and entity.kind in ("class", "function")
+                and entity.public == path
+            ):
                 names.add(path)
     return names

@@ -215,7 +215,9 @@ def _start(at: list) -> int:
 class View:
     """The API at one release of TorchRL and one of TensorDict."""
 
-    def __init__(self, db: Database, torchrl: str, tensordict: str, indices: dict[str, int]) -> None:
+    def __init__(
+        self, db: Database, torchrl: str, tensordict: str, indices: dict[str, int]
+    ) -> None:
         self._db = db
         self.torchrl = torchrl
         self.tensordict = tensordict
@@ -335,7 +337,12 @@ class View:
         for base in self.class_part(path, "bases") or ():
             entity = self.resolve(base)
             bases.append(entity.path if entity is not None else base)
-        return (path, *_merge([[*map(str, self.mro(b))] if self._record(b) else [b] for b in bases] + [bases]))
+        return (
+            path,
+            *_merge(
+                [[*map(str, self.mro(b))] if self._record(b) else [b] for b in bases] + [bases]
+            ),
+        )
 
     def is_closed(self, path: str) -> bool:
         """Whether every base of a class is known, so that a missing member is really missing."""
@@ -413,9 +420,7 @@ class View:
         entry, index, start = record
         return value_at(entry.get("methods", {}).get(name), index, start)
 
-    def _method(
-        self, cls: str, name: str, depth: int, mro: tuple[str, ...]
-    ) -> Signature | None:
+    def _method(self, cls: str, name: str, depth: int, mro: tuple[str, ...]) -> Signature | None:
         stored = self._stored_method(cls, name)
         if stored is None:
             return None

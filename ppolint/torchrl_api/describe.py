@@ -19,7 +19,7 @@ def find(db: Database, name: str) -> list[str]:
     if name.partition(".")[0] in PACKAGES:
         return [name] if db.lifetime(name) or name_change(name) else []
     candidates = _public_names(db, name.partition(".")[0])
-    paths = sorted({f"{c}{name[len(name.partition('.')[0]):]}" for c in candidates})
+    paths = sorted({f"{c}{name[len(name.partition('.')[0]) :]}" for c in candidates})
     found = [p for p in paths if db.lifetime(p)]
     newest = db.at(db.newest)
     living = [p for p in found if newest.resolve(p) is not None]
@@ -131,7 +131,9 @@ def _argument_notes(view: View, path: str, signature: Signature) -> list[str]:
     for origin, parameters in origins.items():
         owner = view.resolve(origin) if origin != "**" else None
         where = f"through {owner.public}" if owner is not None else "read from its keywords"
-        names = [p.name if p.default in (None, "...") else f"{p.name}={p.default}" for p in parameters]
+        names = [
+            p.name if p.default in (None, "...") else f"{p.name}={p.default}" for p in parameters
+        ]
         lines += _wrapped(f"also takes ({where}): ", ", ".join(names))
     if signature.removed:
         lines += _wrapped("raises for: ", ", ".join(sorted(signature.removed)))

@@ -64,7 +64,7 @@ _SPECS = [
 _ESTIMATES = [
     NameChange(
         f"torchrl.objectives.value.{old}",
-        f"torchrl.objectives.value.{old}or",
+        f"torchrl.objectives.value.{old.removesuffix('e')}or",
         broken_since="0.2.0",
         raises="RecursionError",
     )
@@ -80,9 +80,24 @@ _STUBS = [
         note=note,
     )
     for old, new, since, note in (
-        ("EGreedyWrapper", "EGreedyModule", "0.7.0", "append the module to the policy with TensorDictSequential"),
-        ("AdditiveGaussianWrapper", "AdditiveGaussianModule", "0.7.0", "append the module to the policy with TensorDictSequential"),
-        ("OrnsteinUhlenbeckProcessWrapper", "OrnsteinUhlenbeckProcessModule", "0.7.0", "append the module to the policy with TensorDictSequential"),
+        (
+            "EGreedyWrapper",
+            "EGreedyModule",
+            "0.7.0",
+            "append the module to the policy with TensorDictSequential",
+        ),
+        (
+            "AdditiveGaussianWrapper",
+            "AdditiveGaussianModule",
+            "0.7.0",
+            "append the module to the policy with TensorDictSequential",
+        ),
+        (
+            "OrnsteinUhlenbeckProcessWrapper",
+            "OrnsteinUhlenbeckProcessModule",
+            "0.7.0",
+            "append the module to the policy with TensorDictSequential",
+        ),
     )
 ]
 
@@ -212,7 +227,7 @@ _BATCHED = "torchrl.envs.batched_envs.BatchedEnvBase"
 
 RAISING: tuple[RaisingArgument, ...] = (
     *(RaisingArgument(loss, "gamma", "0.3.0", "given", "TypeError", _GAMMA, drop="beside an estimator") for loss in _PPO_FAMILY),
-    *(RaisingArgument(loss, name, "0.3.0", "given", "RuntimeError", f"`loss.set_keys({key}=...)`", key) for loss in _PPO_FAMILY for name, key in _KEYS.items()),
+    *(RaisingArgument(loss, name, "0.3.0", "given", "RuntimeError", f"`loss.set_keys({key}=...)`", key) for loss in _PPO_FAMILY for name, key in _KEYS.items() if "PPO" in loss or name != "value_key"),
     *(RaisingArgument("torchrl.objectives.value.ValueEstimatorBase", name, "0.3.0", "given", "RuntimeError", f"`set_keys({key}=...)` of the estimator", key) for name, key in _KEYS.items()),
     RaisingArgument(_BATCHED, "pin_memory", "0.2.0", "True", "ValueError", "nothing: pin the memory of the buffer"),
     RaisingArgument(_BATCHED, "allow_step_when_done", "0.2.0", "True", "ValueError", "nothing"),

@@ -117,7 +117,9 @@ def _written(parameters: Iterable[Parameter]) -> list[str]:
                 star = True
                 written.append("*")
             written.append(
-                parameter.name if parameter.default is None else f"{parameter.name}={parameter.default}"
+                parameter.name
+                if parameter.default is None
+                else f"{parameter.name}={parameter.default}"
             )
     return written
 
