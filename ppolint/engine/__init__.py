@@ -1,0 +1,1 @@
+"""Running rules over files: screen, analyse one file, run many, apply fixes."""

@@ -1,0 +1,39 @@
+"""Output formats: one module each, with `render(report) -> str`.
+
+A reporter knows diagnostics and nothing about rules: what it needs of them (the text of a help
+page, a severity) is in the diagnostic or asked of the registry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+
+from ppolint.findings import Diagnostic
+
+# format -> one line of help
+FORMATS = {
+    "full": "the code with the place underlined, and what to write instead",
+    "concise": "one line a finding",
+    "json": "a JSON array",
+    "jsonl": "a JSON object a line",
+    "github": "GitHub workflow commands",
+}
+
+
+@dataclass
+class Report:
+    """What is rendered. `color` is for formats that people read; `files` counts those looked at.
+
+    `fixed` counts the fixes that were applied, `unsafe` and `safe` those that could be.
+    """
+
+    diagnostics: list[Diagnostic]
+    files: int = 0
+    color: bool = False
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+def render(name: str, report: Report) -> str:
+    """The report in the format called `name`: text that ends with a newline, or is empty."""
+    return importlib.import_module(f"ppolint.reporters.{name.replace('-', '_')}").render(report)

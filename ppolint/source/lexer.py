@@ -44,11 +44,6 @@ class LogicalLine:
     end: int
     comments: tuple[Comment, ...]
 
-    @property
-    def blank(self) -> bool:
-        """Whether there is no code on it. Only meaningful for lines made by `logical_lines`."""
-        return any(comment.own_line for comment in self.comments[:1])
-
 
 def logical_lines(text: str, position: int = 0) -> list[LogicalLine]:
     """The logical lines of `text` from `position` on, comment lines and empty lines among them."""

@@ -1,0 +1,167 @@
+"""What `ppolint check` does, once its options are read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from ppolint.engine.projects import Projects
+from ppolint.engine.run import Options, Result, run
+from ppolint.findings import Diagnostic, Severity
+from ppolint.reporters import Report, render
+from ppolint.settings.files import Target, Walker, project_root
+from ppolint.settings.load import SettingsResolver
+from ppolint.settings.schema import ConfigurationError
+
+PROGRESS_AFTER = 2.0
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
+    """Lint `paths` and print the report; returns the exit status.
+
+    Raises `ConfigurationError` and `MissingPath`.
+    """
+    resolver = SettingsResolver(options["config"], options["isolated"])
+    projects = Projects(resolver)
+    run_options = Options(
+        options["select"],
+        options["ignore"],
+        options["extend_select"],
+        options["torchrl_version"],
+        options["jobs"],
+    )
+    if "-" in paths:
+        from ppolint.cli.stdin_check import check_stdin
+
+        if len(paths) > 1:
+            raise ConfigurationError("`-` (standard input) cannot be combined with other paths")
+        return check_stdin(options, run_options, resolver, projects)
+    targets = _targets(paths, options, resolver, projects)
+    if options["show_files"]:
+        print("".join(f"{target.path}\n" for target in targets), end="")
+        return 0
+    if options["show_settings"]:
+        from ppolint.cli.show_settings import show
+
+        print(show(targets, paths, run_options, resolver, projects), end="")
+        return 0
+    fixing = options["fix"] or options["fix_only"] or options["diff"]
+    if fixing:
+        from ppolint.cli.fix_check import check_and_fix
+
+        return check_and_fix(targets, options, run_options, resolver, projects)
+    cache = None
+    if not options["no_cache"] and targets:
+        cache = _cache(targets[0], options, projects)
+    result = run(targets, run_options, projects, resolver, cache, _progress())
+    if cache is not None:
+        try:
+            cache.save()
+        except OSError as error:
+            _say(f"warning: results are not kept: {error}")
+    return finish(result, options)
+
+
+def _targets(
+    paths: tuple[str, ...], options: dict[str, Any], resolver: SettingsResolver, projects: Projects
+) -> list[Target]:
+    walker = Walker(resolver, lambda message: _say(f"warning: {message}"), options["force_exclude"])
+    found: dict[str, Target] = {}
+    for path in paths:
+        targets = walker.collect([path])
+        if os.path.isdir(path):
+            projects.note_walk(os.path.abspath(path), targets)
+        for target in targets:
+            found.setdefault(target.absolute, target)
+    return list(found.values())
+
+
+def _cache(first: Target, options: dict[str, Any], projects: Projects) -> Any:
+    from ppolint.engine.cache import FOLDER, Cache
+
+    settings = first.settings
+    if settings.cache_dir is not None:
+        folder = os.path.join(settings.root, os.path.expanduser(settings.cache_dir))
+    elif settings.file is not None:
+        folder = os.path.join(settings.root, FOLDER)
+    else:
+        folder = os.path.join(project_root(os.path.dirname(first.absolute)), FOLDER)
+    kinds = ("select", "ignore", "extend_select", "torchrl_version", "config", "isolated")
+    return Cache(folder, repr([options[kind] for kind in kinds]), projects.files)
+
+
+def _progress() -> Any:
+    """Tells how far a run is, on a terminal, once it has taken a while."""
+    if not sys.stderr.isatty():
+        return None
+    started = time.monotonic()
+    last = [0.0]
+
+    def progress(done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - started < PROGRESS_AFTER:
+            return
+        if done == total:
+            sys.stderr.write("\r\x1b[K")
+        elif now - last[0] > 0.1:
+            last[0] = now
+            sys.stderr.write(f"\r\x1b[Kppolint: {done} of {total} files")
+        sys.stderr.flush()
+
+    return progress
+
+
+def finish(result: Result, options: dict[str, Any]) -> int:
+    """Print what was found, in the format and place asked for; returns the exit status."""
+    for path, message in result.errors:
+        _say(f"error: {path}: internal error, please report it: {message}")
+    lowest = Severity.parse(options["severity"])
+    shown = [d for d in result.diagnostics if Severity.parse(d.severity) >= lowest]
+    text = statistics(shown) if options["statistics"] else None
+    if text is None:
+        report = Report(shown, result.files, use_color(options))
+        text = render(options["output_format"], report)
+    _write(text, options["output_file"])
+    if result.errors:
+        return 2
+    failing = Severity.parse(options["fail_on"])
+    failed = any(Severity.parse(d.severity) >= failing for d in result.diagnostics)
+    return 1 if failed and not options["exit_zero"] else 0
+
+
+def _write(text: str, file: str | None) -> None:
+    if file is None:
+        data = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    from ppolint.engine.cache import write_atomically
+
+    try:
+        write_atomically(file, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from None
+
+
+def use_color(options: dict[str, Any]) -> bool:
+    """Whether the report is coloured: as asked, else on a terminal without NO_COLOR."""
+    if options["color"] != "auto":
+        return options["color"] == "always"
+    if options["output_file"] is not None or os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def statistics(diagnostics: list[Diagnostic]) -> str:
+    """How many findings each rule has, the most first."""
+    counts = Counter((d.code, d.name, d.severity) for d in diagnostics)
+    width = len(str(max(counts.values(), default=0)))
+    rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "".join(f"{n:>{width}}  {code}  {name} ({level})\n" for (code, name, level), n in rows)

@@ -1,0 +1,55 @@
+"""The projects that the files of a run belong to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ppolint.settings.files import Target, Walker, project_root
+from ppolint.settings.load import SettingsResolver
+
+if TYPE_CHECKING:
+    from ppolint.semantics.project import Project
+
+
+class Projects:
+    """One `Project` for each root, made when a file of it is analysed."""
+
+    def __init__(self, resolver: SettingsResolver) -> None:
+        self._resolver = resolver
+        self._files: dict[str, tuple[str, ...]] = {}
+        self._projects: dict[str, Project] = {}
+        self._walked: list[tuple[str, list[Target]]] = []
+
+    def note_walk(self, folder: str, targets: list[Target]) -> None:
+        """Remember what a walk of `folder` found, so that projects inside are not walked again."""
+        self._walked.append((folder, targets))
+
+    def files(self, root: str) -> tuple[str, ...]:
+        """Absolute paths of the Python files and notebooks below `root`, sorted."""
+        known = self._files.get(root)
+        if known is None:
+            prefix = root if root.endswith(os.sep) else root + os.sep
+            for folder, targets in self._walked:
+                if root == folder or root.startswith(folder.rstrip(os.sep) + os.sep):
+                    found = [t.absolute for t in targets if t.absolute.startswith(prefix)]
+                    break
+            else:
+                # Folders that cannot be read are reported by the walk over the named paths.
+                walker = Walker(self._resolver, warn=lambda message: None)
+                found = [t.absolute for t in walker.collect([root])] if os.path.isdir(root) else []
+            known = self._files[root] = tuple(sorted(found))
+        return known
+
+    def root_of(self, absolute: str) -> str:
+        """The root of the project that a file is in."""
+        return project_root(os.path.dirname(absolute))
+
+    def project(self, root: str) -> Project:
+        """The project at `root`."""
+        known = self._projects.get(root)
+        if known is None:
+            from ppolint.semantics.project import Project
+
+            known = self._projects[root] = Project(root, lambda: self.files(root))
+        return known
