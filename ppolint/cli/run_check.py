@@ -60,7 +60,7 @@ def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     cache = None
     if not options["no_cache"] and targets:
         cache = _cache(targets[0], options, projects)
-    result = run(targets, run_options, projects, resolver, cache, _progress())
+    result = run(targets, run_options, projects, cache, _progress())
     if cache is not None:
         try:
             cache.save()

@@ -33,14 +33,12 @@ def check_stdin(
         from ppolint.cli.fix_check import fix_stdin
 
         return fix_stdin(data, target, options, run_options, resolver, projects)
-    done = analyse_bytes(data, target, run_options, resolver, projects)
+    done = analyse_bytes(data, target, run_options, projects)
     found = [Diagnostic.from_dict({**d, "path": name}) for d in done.diagnostics]
     return finish(Result(found, [(name, e) for e in done.errors], 1, 1), options)
 
 
-def analyse_bytes(
-    data: bytes, target: Target, options: Options, resolver: SettingsResolver, projects: Projects
-) -> Any:
+def analyse_bytes(data: bytes, target: Target, options: Options, projects: Projects) -> Any:
     """The result for a file whose content is in memory."""
     job = Job(
         target.path,
@@ -48,4 +46,4 @@ def analyse_bytes(
         Planner(options).plan(target),
         projects.root_of(target.absolute),
     )
-    return Analyser(resolver, options, projects).of_bytes(job, data)
+    return Analyser(projects).of_bytes(job, data)

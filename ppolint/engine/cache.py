@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ppolint import __version__
+from ppolint.engine.targets import inputs
 
 FOLDER = ".ppolint_cache"
 FORMAT = 1
@@ -118,6 +119,7 @@ class Cache:
         self.states = FileStates(stored.get("files", {}), stored.get("written", 0))
         self._changed = False
         self._projects: dict[tuple[str, bool], int] = {}
+        self._releases: dict[str, int] = {}
 
     def _load(self) -> dict:
         try:
@@ -138,7 +140,7 @@ class Cache:
         if not entry.content or entry.content != self.states.hash(path):
             return None
         if entry.root is not None and entry.state != self._state(
-            entry.root, entry.dependencies, entry.consulted_project
+            path, entry.root, entry.dependencies, entry.consulted_project
         ):
             return None
         return entry.diagnostics
@@ -154,17 +156,28 @@ class Cache:
         consulted_project: bool = False,
     ) -> None:
         """Keep the result for a file; `root` is its project, for a file that was parsed."""
-        state = 0 if root is None else self._state(root, dependencies, consulted_project)
+        state = 0 if root is None else self._state(path, root, dependencies, consulted_project)
         self._entries[path] = Entry(
             content, self._plan(plan), root, dependencies, consulted_project, state, diagnostics
         )
         self._changed = True
 
-    def _state(self, root: str, dependencies: tuple[str, ...], whole: bool) -> int:
-        state = self._project_state(root, whole)
-        for path in dependencies:
-            state = zlib.crc32(f"{path}\0{self.states.hash(path)}\0".encode(), state)
+    def _state(self, path: str, root: str, dependencies: tuple[str, ...], whole: bool) -> int:
+        state = self._release_state(os.path.dirname(path)) ^ self._project_state(root, whole)
+        return self._mixed(state, dependencies)
+
+    def _mixed(self, state: int, paths: Iterable[str]) -> int:
+        for path in paths:
+            part = f"{path}\0{self.states.hash(path)}\0"
+            state = zlib.crc32(part.encode("utf-8", "surrogateescape"), state)
         return state
+
+    def _release_state(self, folder: str) -> int:
+        """A number for the files that say which TorchRL release `folder` uses."""
+        known = self._releases.get(folder)
+        if known is None:
+            known = self._releases[folder] = self._mixed(1, inputs(folder))
+        return known
 
     def _project_state(self, root: str, whole: bool) -> int:
         """A number for the files of a project, with their content when `whole`."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ppolint.findings import Diagnostic
 from ppolint.rules import registry
 from ppolint.settings.files import Target
-from ppolint.settings.load import SettingsResolver
 from ppolint.settings.schema import Settings
 
 if TYPE_CHECKING:
+    from ppolint.engine.analysis import Analysis
     from ppolint.engine.cache import Cache
     from ppolint.engine.projects import Projects
+    from ppolint.source.file import Source
 
 # Seconds one file may take; the slowest real files take a few.
 TIME_LIMIT = 120.0
@@ -36,12 +37,14 @@ class Options:
 class Plan(NamedTuple):
     """What is done with a file: equal for files with equal settings and ignores.
 
-    `codes` are the selected rules; `severities` the configured ones, by code.
+    `codes` are the selected rules; `severities` the configured ones, by code; `release` is the
+    TorchRL release that the user names, and where.
     """
 
     codes: tuple[str, ...]
     severities: tuple[tuple[str, str], ...]
     from_scratch: bool
+    release: tuple[str, str] | None
 
 
 @dataclass
@@ -84,6 +87,7 @@ class Planner:
         return plan
 
     def _for_settings(self, settings: Settings) -> Plan:
+        from ppolint.engine.targets import named, stated
         from ppolint.settings.selection import codes_of, selected
 
         options = self._options
@@ -91,7 +95,10 @@ class Planner:
         severities = {
             code: level for selector, level in settings.severity for code in codes_of(selector)
         }
-        return Plan(codes, tuple(sorted(severities.items())), False)
+        release = stated(settings, options.torchrl_version)
+        if release is not None:
+            named(*release)
+        return Plan(codes, tuple(sorted(severities.items())), False, release)
 
     def _matches(self, glob: str, relative: str) -> bool:
         from ppolint.settings.globs import PathPatterns
@@ -125,10 +132,8 @@ class Done(NamedTuple):
 class Analyser:
     """Analyses one file: what a worker does."""
 
-    def __init__(self, resolver: SettingsResolver, options: Options, projects: Projects) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._options = options
-        self._releases: dict[str, Any] = {}
 
     def __call__(self, job: Job) -> Done:
         try:
@@ -140,7 +145,6 @@ class Analyser:
 
     def of_bytes(self, job: Job, data: bytes) -> Done:
         """The result for a file with these bytes."""
-        from ppolint.engine.analysis import analyse
         from ppolint.engine.cache import content_hash
         from ppolint.engine.limits import MAX_BYTES
         from ppolint.source.file import Source, SourceError
@@ -152,15 +156,7 @@ class Analyser:
             source = Source.from_bytes(data, job.path)
         except SourceError as error:
             return self._skipped(job, content, str(error))
-        to_run = screen_for(job.plan.codes).passing_source(source)
-        analysis = analyse(
-            source,
-            job.plan.codes,
-            to_run,
-            self._projects.project(job.root),
-            self.release(job.root),
-            job.plan.from_scratch,
-        )
+        analysis = self.analysis(job, source)
         return Done(
             content,
             reported(source, analysis.findings, job.plan),
@@ -170,13 +166,23 @@ class Analyser:
             analysis.consulted_project,
         )
 
+    def analysis(self, job: Job, source: Source) -> Analysis:
+        """What the selected rules find in `source`, the content of the job's file."""
+        from ppolint.engine.analysis import analyse
+        from ppolint.engine.targets import release_for
+
+        return analyse(
+            source,
+            job.plan.codes,
+            screen_for(job.plan.codes).passing_source(source),
+            self._projects.project(job.root),
+            release_for(job.absolute, source.data, job.plan.release),
+            job.plan.from_scratch,
+        )
+
     @staticmethod
     def _skipped(job: Job, content: str, reason: str) -> Done:
         return Done(content, not_analysed(job, reason), [], False, (), False)
-
-    def release(self, root: str) -> Any:
-        """The TorchRL release that the project at `root` targets."""
-        return None
 
 
 def reported(source: Any, findings: Iterable[Any], plan: Plan) -> list[dict[str, Any]]:
@@ -218,7 +224,6 @@ def run(
     targets: Iterable[Target],
     options: Options,
     projects: Projects,
-    resolver: SettingsResolver,
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
@@ -248,9 +253,7 @@ def run(
         pending.append(Job(target.path, target.absolute, plan, projects.root_of(target.absolute)))
     result.analysed = len(pending)
     if pending:
-        _analyse_all(
-            pending, options, projects, resolver, cache, progress, result, by_path, plan_texts
-        )
+        _analyse_all(pending, options, projects, cache, progress, result, by_path, plan_texts)
     for path, found in by_path.items():
         shown = path.replace(os.sep, "/")
         result.diagnostics += [Diagnostic.from_dict({**d, "path": shown}) for d in found]
@@ -280,7 +283,6 @@ def _analyse_all(
     pending: list[Job],
     options: Options,
     projects: Projects,
-    resolver: SettingsResolver,
     cache: Cache | None,
     progress: Callable[[int, int], None] | None,
     result: Result,
@@ -290,7 +292,7 @@ def _analyse_all(
     from ppolint.engine import pool
 
     processes = options.jobs or len(os.sched_getaffinity(0))
-    analyser = Analyser(resolver, options, projects)
+    analyser = Analyser(projects)
     if processes > 1 and len(pending) > 1:
         _preload()
     for count, (index, done) in enumerate(pool.run(analyser, pending, processes, TIME_LIMIT), 1):

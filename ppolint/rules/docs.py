@@ -33,7 +33,7 @@ FIX_WORDS = {
 ROOT = Path(__file__).resolve().parents[2]
 _TABLE = re.compile(r"(<!-- rules: begin -->\n).*?(<!-- rules: end -->)", re.DOTALL)
 _HEADING = re.compile(
-    r"^(?:#+ +)?(?P<title>[A-Z][^\n:]*?):?[ \t]*\n(?:(?:-{3,}|={3,}|~{3,})\n)?", re.M
+    r"^(?:#+ +)?(?P<title>[A-Z][^\n:]*?):?[ \t]*\n(?:(?:-{3,}|={3,}|~{3,})\n)?", re.MULTILINE
 )
 
 
@@ -116,21 +116,27 @@ def table() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def index_text() -> str:
+def index_text(broken: list[str] | None = None) -> str:
     """The content of the registry's index: a JSON array, one rule a line."""
-    rows = [json.dumps(entry._asdict()) for entry in registry.discover()]
+    rows = [json.dumps(entry._asdict()) for entry in registry.discover(broken)]
     return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
-def generated(root: Path = ROOT) -> dict[Path, str | None]:
+def generated(root: Path = ROOT, broken: list[str] | None = None) -> dict[Path, str | None]:
     """Every generated file of the checkout with what it must contain; None for a page too many.
 
-    The pages follow the index, so write that first.
+    The pages follow the index, so write that first. A docstring without its sections is described
+    in `broken`, or raises `ValueError` when that is None.
     """
     folder = root / "docs" / "rules"
     made: dict[Path, str | None] = {path: None for path in folder.glob("*.md")}
     for entry in registry.entries():
-        made[folder / f"{entry.name}.md"] = markdown(page(entry))
+        try:
+            made[folder / f"{entry.name}.md"] = markdown(page(entry))
+        except ValueError as error:
+            if broken is None:
+                raise
+            broken.append(str(error))
     readme = root / "README.md"
     text = readme.read_text(encoding="utf-8")
     made[readme] = _TABLE.sub(lambda m: m[1] + table() + m[2], text)
@@ -148,23 +154,27 @@ def _content(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def _write(root: Path = ROOT) -> None:
+def write(root: Path = ROOT) -> list[str]:
+    """Write what is stale; returns what is wrong with rule modules that had to be left out."""
     from ppolint.engine.cache import write_atomically
 
-    write_atomically(registry.INDEX, index_text().encode())
+    broken: list[str] = []
+    write_atomically(registry.INDEX, index_text(broken).encode())
     registry.entries.cache_clear()
     registry.by_code.cache_clear()
-    for path, text in generated(root).items():
+    for path, text in generated(root, broken).items():
         if text is None:
             path.unlink()
         elif _content(path) != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(str(path), text.encode())
+    return broken
 
 
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
-        names = [str(path) for path in stale()]
-        print("\n".join(names))
-        sys.exit(1 if names else 0)
-    _write()
+        wrong = [str(path) for path in stale()]
+    else:
+        wrong = write()
+    print("".join(f"{line}\n" for line in wrong), end="")
+    sys.exit(1 if wrong else 0)

@@ -108,15 +108,22 @@ def modules() -> list[str]:
     return found
 
 
-def discover() -> list[RuleEntry]:
+def discover(broken: list[str] | None = None) -> list[RuleEntry]:
     """The entries that the rule modules declare: imports them all. What the index must hold.
 
-    Raises `ValueError` for two rules with one code or name.
+    Raises `ValueError` for two rules with one code or name. A module that cannot be imported is
+    described in `broken`, or raises what it raises when that is None.
     """
     found: dict[str, RuleEntry] = {}
     names: dict[str, str] = {}
     for module in modules():
-        rule = getattr(importlib.import_module(module), "rule", None)
+        try:
+            rule = getattr(importlib.import_module(module), "rule", None)
+        except Exception as error:
+            if broken is None:
+                raise
+            broken.append(f"{module}: {type(error).__name__}: {error}")
+            continue
         if rule is None:
             continue
         if rule.code in found or rule.name in names:
