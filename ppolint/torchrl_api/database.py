@@ -346,7 +346,7 @@ class View:
 
     def is_closed(self, path: str) -> bool:
         """Whether every base of a class is known, so that a missing member is really missing."""
-        known = ("builtins.object", "abc.ABC", "enum.Enum", "enum.StrEnum", "enum.IntEnum")
+        known = ("builtins.object", "builtins.str", "abc.ABC", "enum.Enum", "enum.StrEnum")
         return all(self._record(c) is not None or c in known for c in self.mro(path))
 
     def members(self, path: str) -> dict[str, str]:

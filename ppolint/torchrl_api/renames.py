@@ -236,6 +236,24 @@ RAISING: tuple[RaisingArgument, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class RequiredArgument:
+    """A parameter with a default in the signature, without which construction raises."""
+
+    owner: str
+    name: str
+    since: str
+    raises: str
+
+
+REQUIRED: tuple[RequiredArgument, ...] = (
+    RequiredArgument("torchrl.envs.ObservationNorm", "in_keys", "0.3.0", "RuntimeError"),
+)
+
+# What applies when a loss is not told: its signature says None, its body this.
+LOSS_DEFAULTS: dict[str, str] = {"entropy_coeff": "0.01", "critic_coeff": "1.0"}
+
+
+@dataclass(frozen=True, slots=True)
 class AttributeChange:
     """Attribute `old` of instances of `owner` is `new` since `since`; from `removed` on, `old`
     raises `AttributeError`."""

@@ -1,0 +1,86 @@
+"""Every place where a file names something of TorchRL or TensorDict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ppolint.findings import Edit
+from ppolint.rules.releases._context import Context, leaf, package_of, parent, scope_name
+from ppolint.rules.releases._rename import rename_import
+from ppolint.semantics.names import Binding
+from ppolint.torchrl_api.database import PACKAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A dotted path in the text: the name of a `from` import, or a chain such as
+    `torchrl.data.Composite`. `span` is the part that would be renamed; `binding` the import."""
+
+    path: str
+    span: tuple[int, int]
+    scope: str
+    node: Any
+    binding: Binding | None = None
+    statement: bool = False  # `import torchrl.data.rlhf`: the whole path is the name
+
+    def edits(self, context: Context, new_path: str) -> list[Edit]:
+        """Edits that spell it `new_path`; empty where a chain would need another import."""
+        if self.binding is not None:
+            return rename_import(context, self.binding, new_path)
+        if self.statement:
+            return [Edit(*self.span, new_path)]
+        if parent(new_path) != parent(self.path):
+            return []
+        return [Edit(*self.span, leaf(new_path))]
+
+
+def mentions(context: Context) -> Iterator[Mention]:
+    """Every mention outside of code that chooses between releases, in no special order."""
+    span = context.file.span
+    for binding in context.names.imports:
+        if binding.guarded or binding.dotted is None:
+            continue
+        node = binding.node.name
+        if hasattr(binding.statement, "module"):
+            if package_of(binding.dotted) in PACKAGES:
+                yield Mention(binding.dotted, span(node), scope_name(binding.scope), node, binding)
+        else:
+            path = context.file.source.text[slice(*span(node))]
+            if package_of(path) in PACKAGES:
+                yield Mention(path, span(node), scope_name(binding.scope), node, statement=True)
+    yield from _chains(context)
+
+
+def _chains(context: Context) -> Iterator[Mention]:
+    for use in context.names.chains:
+        if use.guarded or not hasattr(use.node, "attr"):
+            continue
+        path = context.names.dotted(use.node, use.scope)
+        if path is None or package_of(path) not in PACKAGES:
+            continue
+        # Up to the first attribute that is not a module: what lies beyond is a matter of classes.
+        nodes = []
+        node = use.node
+        while hasattr(node, "attr"):
+            nodes.append(node)
+            node = node.value
+        total = path.count(".") + 1
+        for depth, chain in enumerate(reversed(nodes)):
+            prefix = ".".join(path.split(".")[: total - len(nodes) + depth + 1])
+            if not _is_module(context, parent(prefix)):
+                break
+            if not _is_module(context, prefix):
+                yield Mention(prefix, span_of(context, chain.attr), scope_name(use.scope), chain)
+                break
+
+
+def span_of(context: Context, node: Any) -> tuple[int, int]:
+    return context.file.span(node)
+
+
+def _is_module(context: Context, path: str) -> bool:
+    entities = [view.resolve(path) for _, view in context.db.views(package_of(path))[-1:]]
+    known = [view.resolve(path) for _, view in context.views(path)]
+    return any(e is not None and e.kind == "module" for e in (*entities, *known))
