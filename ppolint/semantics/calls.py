@@ -16,6 +16,8 @@ _BUDGET = 250_000
 _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})
 _LISTS = frozenset({"builtins.list", "collections.deque"})
 _ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"})
+# What an environment written in the same file does inside a step is not the learner's story.
+_ENVIRONMENT_METHODS = frozenset({"step"})
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
@@ -176,7 +178,7 @@ class Calls:
         if core.op == "call" and core.args[0].dotted == "builtins.super":
             result = self._super(name, args, kw, node)
             return result or self._opaque(callee, args, kw, node, star, double_star)
-        cls = self.class_of(receiver)
+        cls = None if name in _ENVIRONMENT_METHODS and args else self.class_of(receiver)
         if cls is not None:
             function = cls.method(name)
             if function is not None and not star:
@@ -278,6 +280,7 @@ class Calls:
         self._execute(inner, function.node)  # type: ignore[attr-defined]
         if inner.yields:
             return None
+        self.looked_into = node
         returned = [r for r in inner.returns if r is not self.values.none]
         return self.values.phi(returned) if returned else self.values.none
 

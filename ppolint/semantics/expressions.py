@@ -28,6 +28,7 @@ class Expressions:
     events: list[Event]
     occurrences: dict[Value, list[tuple[Any, Site]]]
     work: int
+    looked_into: Any
 
     def eval(self, node: Any) -> Value:
         """The value of an expression; evaluating may emit events and bind names."""
@@ -36,9 +37,21 @@ class Expressions:
         if handler is None:
             return self.values.unknown()
         value = handler(self, node)
-        if value.op not in _UNNOTED:
+        if value.op not in _UNNOTED and not self._passes_on(value, node):
             self.note(value, node)
         return value
+
+    def _passes_on(self, value: Value, node: Any) -> bool:
+        """Whether a node only hands on a value that was computed, and noted, elsewhere."""
+        kind = type(node)
+        if kind is cst.Name:
+            return True
+        if kind not in _HANDING_ON or (
+            kind is cst.Call and value.op != "wrap" and node is not self.looked_into
+        ):
+            return False
+        core = value.core.args[0] if value.core.op == "neg" else value.core
+        return core in self.occurrences
 
     def note(self, value: Value, node: Any) -> None:
         """Remember where a value is computed, under its normal form without sign."""
@@ -358,6 +371,9 @@ def _reshaping(v: Values, index: Value) -> bool:
     )
 
 
+_HANDING_ON = frozenset(
+    {cst.Attribute, cst.Subscript, cst.NamedExpr, cst.Await, cst.IfExp, cst.Call, cst.UnaryOperation}
+)
 _COMPARISONS = {
     cst.LessThan: "<",
     cst.LessThanEqual: "<=",

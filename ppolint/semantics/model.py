@@ -27,6 +27,9 @@ from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
+    from ppolint.semantics.recursion import Recursion
+    from ppolint.semantics.rollouts import Rollout
+    from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
 
 __all__ = ["FileModel", "ParseError", "build"]
@@ -86,6 +89,28 @@ class FileModel:
             return False
         self.consulted_project = True
         return self.project.uses_torch(self.source.path, self.source.text)
+
+    # -- patterns that several rules look at ------------------------------------------------
+    @cached_property
+    def surrogates(self) -> list[Surrogate]:
+        """Hand-written PPO losses."""
+        from ppolint.semantics.surrogate import surrogates
+
+        return surrogates(self)
+
+    @cached_property
+    def recursions(self) -> list[Recursion]:
+        """Hand-written GAE and returns."""
+        from ppolint.semantics.recursion import recursions
+
+        return recursions(self)
+
+    @cached_property
+    def rollouts(self) -> list[Rollout]:
+        """Hand-made rollout stores and replay memories."""
+        from ppolint.semantics.rollouts import rollouts
+
+        return rollouts(self)
 
     # -- values -----------------------------------------------------------------------------
     @cached_property

@@ -1,0 +1,77 @@
+"""An importance ratio of two policies is computed by hand.
+
+## What it does
+
+Finds `exp(new_log_prob - old_log_prob)` used as a weight that belongs to no PPO loss: the surrogate
+of TRPO, an unclipped policy gradient on old data, a KL diagnostic that computes its own ratio. A
+ratio that is truncated from one side (V-trace, ACER, Retrace) is left alone.
+
+## Why is this bad
+
+It is the part of a policy-gradient loss that is easiest to get wrong (inverted, or with a gradient
+through the old log-probability), and the loss modules of TorchRL compute and log it already.
+
+## Example
+
+```python
+ratio = torch.exp(policy.log_prob(action) - old_log_prob)
+surrogate = (ratio * advantage).mean()
+```
+
+## Use instead
+
+```python
+from torchrl.objectives import PPOLoss
+
+losses = PPOLoss(actor, critic)(batch)  # the unclipped surrogate; "kl_approx", "ESS" are logged
+```
+
+## What happens at run time
+
+Nothing raises. Without a clip, one large ratio dominates the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ppolint.findings import Finding, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO102",
+    name="hand-written-importance-ratio",
+    severity=Severity.INFO,
+    needs=(
+        ("exp", "e"),
+        ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp"),
+    ),
+    summary="An importance ratio of two policies computed outside a loss module.",
+)
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    if not file.uses_torch:
+        return
+    from ppolint.semantics.evidence import is_reinforcement_learning
+    from ppolint.semantics.surrogate import free_ratios
+
+    found = list(free_ratios(file, file.surrogates))
+    if not found or not (file.surrogates or is_reinforcement_learning(file)):
+        return
+    seen: set[int] = set()
+    for _, node, site in found:
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield rule.at(
+            file.at(node, site),
+            "Importance ratio of two policies computed by hand",
+            help="let a loss module of torchrl.objectives (PPOLoss, ClipPPOLoss) compute it",
+            scope=file.scope(site),
+        )

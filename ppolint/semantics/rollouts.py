@@ -1,0 +1,655 @@
+"""Containers that gather experience by hand, and what kind of experience it is.
+
+A container is a list, dict of lists, deque or preallocated array. What goes into it is judged by
+where it comes from: the result of stepping an environment, the action that was sent to it, what a
+policy computed from the observation. Where that cannot be seen (a `store` method of a class whose
+callers are elsewhere), the names of the fields are weak evidence. Experience that is sampled at
+random or overwritten in a ring is a replay memory, not a rollout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.program import AllocSite, Class, Event, Frame, Site
+from ppolint.semantics.values import Value, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "action", "policy"
+
+_PUSHES = frozenset({"append", "insert", "extend", "appendleft", "add", "push"})
+_ALLOCATORS = re.compile(
+    r"^(?:torch|numpy)\.(?:zeros|empty|ones|full|zeros_like|empty_like|ones_like|full_like|randn)$"
+)
+_LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
+_SAMPLERS = frozenset({"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"})
+_RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
+
+_FIELD_NAMES = {
+    REWARD: re.compile(r"(^|_)r(ew|ews|eward|ewards)?(_|s$|$)|reward"),
+    ACTION: re.compile(r"(^|_)(a|act|acts)(_|$)|action"),
+    OBSERVATION: re.compile(r"(^|_)(s|o|ob|obs|obss|state|states)(_|$)|observation|states?$"),
+    DONE: re.compile(r"(^|_)(d|dw|done|dones|mask|masks|term|terminals?|terminated|truncated)(_|$)|done|terminal|episode_starts?"),
+    POLICY: re.compile(
+        r"log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|ret|rets|advantages?|returns?)(_|$)"
+        r"|values?$|advantage|returns?$"
+    ),
+}  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class Container:
+    """One container and what is put into it."""
+
+    key: tuple
+    value: Value
+    owner: Class | None
+    name: str
+    creation: tuple[Any, Site] | None
+    array: bool
+    roles: set[str] = field(default_factory=set)
+    fills: list[Event] = field(default_factory=list)
+    bounded: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Rollout:
+    """Containers that together hold the steps of a rollout (or of a replay memory)."""
+
+    kind: str  # "lists", "buffer" or "replay"
+    containers: list[Container]
+    owner: Class | None
+    start: tuple[Any, Site]
+    end: tuple[Any, Site]
+    roles: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What the file shows of stepping environments."""
+
+    calls: tuple[Value, ...]
+    actions: frozenset[Value]
+    five: frozenset[Value]
+
+
+# -- provenance -------------------------------------------------------------------------------
+def _steps(file: FileModel) -> _Steps:
+    """The calls `x.step(action)` whose result is taken apart."""
+    calls: list[Value] = []
+    actions: set[Value] = set()
+    five: set[Value] = set()
+    for call in file.of_op("call"):
+        callee = call.args[0]
+        if callee.op != "attr" or callee.data not in ("step", "step_env", "step_wait") or len(call.args) < 2:
+            continue
+        indices = {
+            u.args[1].number for u in file.users(call) if u.op == "item" and u.args[0].core is call
+        }
+        fields = {u.data for u in file.users(call) if u.op == "attr"}
+        if not (indices & {1, 2, 3} or fields & {"reward", "rewards"}):
+            continue
+        calls.append(call)
+        if 4 in indices:
+            five.add(call)
+        for arg in call.args[1:]:
+            actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
+    return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+
+
+def _may_be_action(value: Value) -> bool:
+    return value.op in ("call", "item", "fn", "add", "clip", "mul", "elem", "param", "phi", "reduce")
+
+
+_CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
+
+
+class _Provenance:
+    """Tells the role of a value in a step of experience."""
+
+    def __init__(self, file: FileModel, steps: _Steps) -> None:
+        self.file = file
+        self.steps = set(steps.calls)
+        self.five = steps.five
+        self.actions = steps.actions
+        self._memo: dict[Value, frozenset[str]] = {}
+        self._observations: dict[Value, bool] = {}
+
+    def roles(self, value: Value) -> frozenset[str]:
+        core = value.core
+        known = self._memo.get(core)
+        if known is None:
+            self._memo[core] = frozenset()
+            self._memo[core] = known = self._roles(core)
+        return known
+
+    def _roles(self, core: Value) -> frozenset[str]:
+        if core.op in ("phi", "after", "where"):
+            parts = core.args[1:] if core.op == "where" else core.args
+            return frozenset().union(*(self.roles(p) for p in parts))
+        if self._accumulates(core):
+            return frozenset()
+        direct = self._step_part(core)
+        if direct is not None:
+            return frozenset({direct})
+        if self.is_observation(core):
+            return frozenset({OBSERVATION})
+        parts = [v for v in walk(core) if self._step_part(v) is not None]
+        inner = {self._step_part(v) for v in parts}
+        if core.op in ("add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "reduce"):
+            if REWARD in inner:
+                return frozenset({REWARD})
+            if DONE in inner:
+                return frozenset({DONE})
+        if core in self.actions and not (inner & {REWARD, DONE}):
+            return frozenset({ACTION})
+        if core.op == "call" and inner and core.args[0].op in ("ref", "class"):
+            known = inner - {None}
+            return frozenset({known.pop()}) if len(known) == 1 else frozenset()  # type: ignore[arg-type]
+        through = walk(core, through_calls=True)
+        if any(v.op in _CARRIERS and self.is_observation(v) for v in through):
+            return frozenset({POLICY}) if not inner else frozenset()
+        if any(self._is_policy_call(v) for v in walk(core)):
+            return frozenset({POLICY})
+        return frozenset()
+
+    def _is_policy_call(self, value: Value) -> bool:
+        if value.op != "call" or value in self.steps:
+            return False
+        return any(self.is_observation(a) for a in value.args[1:]) or (
+            value.args[0].op == "attr"
+            and value.args[0].data in ("log_prob", "entropy")
+            and any(v in self.actions for v in walk(value, through_calls=True) if v is not value)
+        )
+
+    def _step_part(self, value: Value) -> str | None:
+        if value.op == "item" and value.args[0].core in self.steps:
+            index = value.args[1].number
+            if index == 0:
+                return OBSERVATION
+            if index == 1:
+                return REWARD
+            if index == 2 or (index == 3 and value.args[0].core in self.five):
+                return DONE
+        if value.op == "attr" and value.args[0].core in self.steps:
+            if value.data in ("reward", "rewards"):
+                return REWARD
+            if value.data in ("observation", "obs"):
+                return OBSERVATION
+            if value.data in ("done", "dones", "terminated"):
+                return DONE
+        return None
+
+    def is_observation(self, value: Value) -> bool:
+        """Whether a value is what an environment showed: a step's first result, or a reset's."""
+        core = value.core
+        known = self._observations.get(core)
+        if known is not None:
+            return known
+        self._observations[core] = False
+        answer = False
+        if self._step_part(core) == OBSERVATION:
+            answer = True
+        elif core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "reset":
+            answer = bool(self.steps)
+        elif core.op in ("carry", "phi", "after"):
+            answer = any(self.is_observation(p) for p in self._sources(core))
+        elif core.op == "item" and core.args[1].number in (0, None):
+            answer = self.is_observation(core.args[0])
+        elif core.op == "item" and core.args[1].string is not None:
+            answer = self.is_observation(core.args[0])
+        elif core.op in ("fn", "wrap", "clip", "div", "mul"):
+            answer = any(self.is_observation(a) for a in core.args[:1])
+        elif core.op == "call" and core.args[0].op == "ref" and len(core.args) > 1:
+            answer = self.is_observation(core.args[1])
+        self._observations[core] = answer
+        return answer
+
+    def _sources(self, core: Value) -> list[Value]:
+        if core.op != "carry":
+            return list(core.args)
+        bit, _ = core.data  # type: ignore[misc]
+        for carried in self.file.loops[bit].carried.values():
+            if carried.start is core or carried.start.core is core:
+                return [carried.init, carried.step]
+        return []
+
+    def _accumulates(self, core: Value) -> bool:
+        """Whether a value adds to what the variable held before: a running total."""
+        if core.op != "add":
+            return False
+        for term in core.args:
+            if term.op == "carry":
+                return True
+        return False
+
+
+# -- containers -------------------------------------------------------------------------------
+class _Containers:
+    """All containers of a file, found through what is put into them."""
+
+    def __init__(self, file: FileModel, provenance: _Provenance) -> None:
+        self.file = file
+        self.provenance = provenance
+        self.table: dict[tuple, Container] = {}
+        self.assigned: dict[Value, tuple[Value, str]] = {}
+        for event in file.events:
+            if event.kind == "setattr" and event.base is not None:
+                self.assigned.setdefault(event.value.core, (event.base.core, event.key))
+        for event in file.events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if event.base is None:
+            return
+        if event.kind == "method":
+            if event.key in _PUSHES and event.args:
+                self._fill(event.base, event.args[-1], event, False)
+            elif event.key == "copy_" and event.args and event.base.core.op == "item":
+                self._fill(event.base.core.args[0], event.args[0], event, True)
+        elif event.kind == "store":
+            self._fill(event.base, event.value, event, True)
+        elif event.kind == "augment" and event.key is None:
+            self._fill(event.base, event.value, event, False)
+        elif event.kind == "bind" and event.value.core.op == "fn" and event.value.core.data == "cat":
+            self._concatenated(event)
+
+    def _concatenated(self, event: Event) -> None:
+        """x = torch.cat([x, new]): the container is the variable."""
+        from ppolint.semantics.operations import elements
+
+        parts = elements(event.value) or event.value.core.args
+        carries = [p for p in parts if p.core.op == "carry"]
+        if len(parts) >= 2 and carries:
+            self._fill(carries[0], parts[-1], event, True)
+
+    def _fill(self, base: Value, value: Value, event: Event, array: bool) -> None:
+        container = self._container(base.core, array)
+        if container is None:
+            return
+        container.fills.append(event)
+        core = value.core
+        if core.op == "tuple" and not array:
+            for part in core.args:
+                container.roles |= self.provenance.roles(part)
+        elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
+            for part in core.data.items:
+                container.roles |= self.provenance.roles(part)
+        elif core.op == "call" and core.args[0].op in ("class", "ref") and len(core.args) > 2:
+            for part in core.args[1:]:
+                container.roles |= self.provenance.roles(part)
+        else:
+            container.roles |= self.provenance.roles(value)
+
+    def _container(self, core: Value, array: bool) -> Container | None:
+        source, key, owner, name = self._identity(core)
+        if source is None:
+            return None
+        made = self._allocation(source)
+        if made is None:
+            return None
+        is_array, creation, bounded = made
+        known = self.table.get(key)
+        if known is None:
+            known = Container(key, core, owner, name, creation, is_array, bounded=bounded)
+            self.table[key] = known
+        return known
+
+    def _identity(self, core: Value) -> tuple[Value | None, tuple, Class | None, str]:
+        """(value that was allocated, key, class that owns it, name)."""
+        file = self.file
+        if core.op in ("carry", "after", "phi"):
+            options = self.provenance._sources(core) if core.op == "carry" else list(core.args)
+            for option in options:
+                if option.core is not core and option.core.op in ("alloc", "call", "fn", "carry", "attr"):
+                    found = self._identity(option.core)
+                    if found[0] is not None and self._allocation(found[0]) is not None:
+                        return found
+            return None, (), None, ""
+        if core.op == "attr":
+            base = core.args[0].core
+            cls = file.class_of(base)
+            name = str(core.data)
+            sources = [d for d in file.resolve(core) if self._allocation(d) is not None]
+            if not sources:
+                return None, (), None, ""
+            if cls is not None and cls.module.main:
+                return sources[0], ("class", id(cls.node), name), cls, name
+            if cls is not None:
+                return None, (), None, ""
+            return sources[0], ("attr", base.id, name), None, name
+        if core.op == "item":
+            outer = core.args[0].core
+            field_name = core.args[1].string
+            if field_name is None:
+                return None, (), None, ""
+            source, key, owner, name = self._identity(outer)
+            if source is not None and source.op == "alloc":
+                entries = source.data.entries or {}  # type: ignore[attr-defined]
+                inner = entries.get(field_name)
+                if inner is not None or source.data.kind in ("defaultdict", "dict"):  # type: ignore[attr-defined]
+                    return inner or source, (*key, field_name), owner, field_name
+            return None, (), None, ""
+        if core in self.assigned and core.op in ("alloc", "call", "fn"):
+            base, name = self.assigned[core]
+            cls = file.class_of(base)
+            if cls is not None and cls.module.main:
+                return core, ("class", id(cls.node), name), cls, name
+        parent = self._entry_of(core)
+        if parent is not None:
+            outer_key, field_name = parent
+            return core, (*outer_key, field_name), None, field_name
+        return core, ("value", core.id), None, ""
+
+    def _entry_of(self, core: Value) -> tuple[tuple, str] | None:
+        if core.op != "alloc":
+            return None
+        cache = self.__dict__.setdefault("_entries", None)
+        if cache is None:
+            cache = {}
+            for value in self.file.of_op("alloc"):
+                for name, inner in (value.data.entries or {}).items():  # type: ignore[attr-defined]
+                    if inner.op == "alloc":
+                        cache[inner] = (("value", value.id), name)
+            self.__dict__["_entries"] = cache
+        return cache.get(core)
+
+    def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
+        """(is an array, where it was made, has a bound) of a value that is a new container."""
+        if core.op == "alloc":
+            site = core.data
+            assert isinstance(site, AllocSite)
+            bounded = site.kind == "deque" and bool(site.items)
+            return False, (site.node, site.site), bounded
+        if core.op == "call":
+            name = core.args[0].dotted or ""
+            if _ALLOCATORS.match(name):
+                call = self.file.call_site(core)
+                return True, (call.node, call.site), False
+        if core.op == "fn" and core.data in _LIKE:
+            places = self.file.places(core)
+            return True, places[0] if places else None, False
+        if core.op == "fn" and core.data in ("cat", "stack"):
+            from ppolint.semantics.operations import elements
+
+            if not (elements(core) or ()):
+                places = self.file.places(core)
+                return True, places[0] if places else None, False
+        return None
+
+
+# -- grouping ---------------------------------------------------------------------------------
+def rollouts(file: FileModel) -> list[Rollout]:
+    """Every hand-made rollout store and replay memory of a file, one for each thing."""
+    steps = _steps(file)
+    provenance = _Provenance(file, steps)
+    containers = _Containers(file, provenance)
+    out: list[Rollout] = []
+    taken: set[int] = set()
+    for cls in file.classes:
+        mine = [c for c in containers.table.values() if c.owner is cls]
+        mine += _declared(file, containers, cls, mine)
+        found = _of_class(file, cls, mine)
+        if found is not None:
+            out.append(found)
+            taken.update(id(c) for c in mine)
+    groups: dict[tuple, list[Container]] = {}
+    for container in containers.table.values():
+        if id(container) in taken or container.owner is not None or not container.fills:
+            continue
+        groups.setdefault(_group_key(container), []).append(container)
+    for group in groups.values():
+        found = _of_function(file, group)
+        if found is not None:
+            out.append(found)
+    return _deduplicated(file, out)
+
+
+def _group_key(container: Container) -> tuple:
+    """Containers that belong together: filled in the same run of one function."""
+    frame: Frame = container.fills[0].site.root
+    return (id(frame.function.node) if frame.function is not None else 0,)
+
+
+def _of_function(file: FileModel, group: list[Container]) -> Rollout | None:
+    useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
+    useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
+    if not useful:
+        return None
+    bounded = [c for c in useful if c.bounded]
+    if bounded and all(c.bounded for c in useful):
+        holders = [c for c in bounded if len(c.roles) >= 3]
+        return _rollout(file, "replay", holders, None) if holders else None
+    useful = [c for c in useful if not c.bounded]
+    replayed = [c for c in useful if _sampled(file, [c]) and len(c.roles) >= 3]
+    if replayed:
+        return _rollout(file, "replay", replayed, None)
+    roles = set().union(*(c.roles for c in useful)) if useful else set()
+    if not _is_experience(useful, roles):
+        return None
+    arrays = [c for c in useful if c.array]
+    if len(arrays) * 2 > len(useful):
+        kind = "replay" if _ring(arrays) else "buffer"
+        return _rollout(file, kind, arrays, None)
+    return _rollout(file, "lists", [c for c in useful if not c.array], None)
+
+
+def _is_experience(group: list[Container], roles: set[str]) -> bool:
+    """Whether the roles make up steps of experience rather than a log."""
+    several = len(group) >= 2 or any(len(c.roles) >= 2 for c in group)
+    if not several:
+        return False
+    if REWARD in roles:
+        return POLICY in roles or len(roles) >= 3
+    return len(roles) >= 3 and ACTION in roles and DONE in roles
+
+
+def _in_loop(file: FileModel, container: Container) -> bool:
+    """Whether the container is filled in a loop that steps an environment."""
+    stepping = {loop for call in _steps(file).calls for loop in file.call_site(call).site.loops()}
+    return any(loop in stepping for f in container.fills for loop in f.site.loops()[-1:])
+
+
+def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
+    fields = {c.name: c for c in mine}
+    if not fields:
+        return None
+    filled = [c for c in mine if c.fills]
+    roles = set().union(*(c.roles for c in mine)) if mine else set()
+    named: dict[str, set[str]] = {name: _named_roles(name) for name in fields}
+    by_name = set().union(*named.values()) if named else set()
+    sampled = _sampled_class(file, cls)
+    ring = _ring(filled)
+    policy = POLICY in by_name or POLICY in roles or _has_recursion(file, cls)
+    seen = _is_experience([c for c in filled if c.roles], roles)
+    opaque = len(fields) >= 3 and len(by_name) >= 3 and len([n for n in named.values() if n]) >= 3
+    if not (seen or opaque):
+        transitions = [c for c in filled if len(c.roles) >= 3 or _holds_tuples(c)]
+        if transitions and (sampled or any(c.bounded for c in transitions)) and not policy:
+            return _rollout(file, "replay", transitions, cls)
+        return None
+    if (sampled or ring or any(c.bounded for c in filled)) and not policy:
+        return _rollout(file, "replay", mine, cls)
+    holders = [c for c in mine if c.roles or named.get(c.name)]
+    if _is_dedicated(file, cls) and (len(holders) >= 3):
+        return _rollout(file, "buffer", holders, cls)
+    if not (seen or (opaque and policy)) and not filled:
+        return None
+    arrays = [c for c in holders if c.array]
+    if len(arrays) >= 3:
+        return _rollout(file, "buffer", arrays, None)
+    lists = [c for c in holders if not c.array and (c.roles or not seen)]
+    return _rollout(file, "lists", lists, None) if lists else None
+
+
+def _declared(
+    file: FileModel, containers: _Containers, cls: Class, known: list[Container]
+) -> list[Container]:
+    """Container attributes of a class that nothing in the file fills."""
+    names = {c.name for c in known}
+    out = []
+    for name, values in cls.attributes.items():
+        if name in names:
+            continue
+        for value in values:
+            made = containers._allocation(value.core)
+            if made is not None and made[1] is not None and made[1][1].frame.function is not None:
+                array, creation, bounded = made
+                out.append(
+                    Container(("class", id(cls.node), name), value, cls, name, creation, array,
+                              bounded=bounded)
+                )  # fmt: skip
+                break
+    return out
+
+
+def _named_roles(name: str) -> set[str]:
+    lowered = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return {role for role, pattern in _FIELD_NAMES.items() if pattern.search(lowered)}
+
+
+def _holds_tuples(container: Container) -> bool:
+    for fill in container.fills:
+        for arg in fill.args[-1:]:
+            core = arg.core
+            if core.op == "tuple" and len(core.args) >= 4:
+                return True
+            if core.op == "call" and len(core.args) >= 5 and core.args[0].op in ("class", "ref", "call"):
+                return True
+    return False
+
+
+def _methods(file: FileModel, cls: Class) -> set[int]:
+    return {id(f.node) for f in cls.methods.values()}
+
+
+def _events_in(file: FileModel, cls: Class) -> Iterable[Event]:
+    nodes = _methods(file, cls)
+    for event in file.events:
+        function = event.site.frame.function
+        if function is not None and id(function.node) in nodes:
+            yield event
+
+
+def _sampled_class(file: FileModel, cls: Class) -> bool:
+    """Whether a method of the class fetches entries at random places."""
+    fields = set(cls.attributes)
+    for value in [*file.of_op("item"), *file.of_op("call")]:
+        if value.op == "item":
+            base, index = value.args[0].core, value.args[1]
+            while base.op == "item":
+                base = base.args[0].core
+            if _is_field(file, base, cls, fields) and any(
+                map(_draws, walk(index, through_calls=True))
+            ):
+                return True
+        elif _draws(value) and any(
+            _is_field(file, part, cls, fields)
+            for arg in value.args[1:2]
+            for part in walk(arg)
+            if part.op == "attr" and not str(value.args[0].dotted).endswith("randint")
+        ):
+            if str(value.args[0].dotted).endswith(("sample", "choices")):
+                return True
+    return False
+
+
+def _is_field(file: FileModel, value: Value, cls: Class, fields: set[str]) -> bool:
+    return value.op == "attr" and value.data in fields and file.class_of(value.args[0]) in (
+        cls, *cls.lineage()
+    )  # fmt: skip
+
+
+def _draws(value: Value) -> bool:
+    if value.op != "call":
+        return False
+    callee = value.args[0]
+    name = callee.dotted or ""
+    if callee.op == "attr" and callee.data in ("choice", "integers", "permutation"):
+        return callee.data != "permutation"
+    return name.startswith(_RANDOM) and name.rpartition(".")[2] in _SAMPLERS
+
+
+def _sampled(file: FileModel, group: list[Container]) -> bool:
+    values = {c.value.core for c in group}
+    for call in file.of_op("call"):
+        if _draws(call) and any(v in values for a in call.args[1:] for v in walk(a.core)):
+            return True
+    return False
+
+
+def _ring(group: list[Container]) -> bool:
+    """Whether the index of a store wraps around the capacity."""
+    for container in group:
+        for fill in container.fills:
+            if fill.kind == "store" and isinstance(fill.key, Value):
+                for part in walk(fill.key):
+                    if part.op == "fn" and part.data == "Modulo":
+                        return True
+                    if part.op == "carry":
+                        continue
+    owner = group[0].owner if group else None
+    if owner is not None:
+        for values in owner.attributes.values():
+            for value in values:
+                if value.core.op == "fn" and value.core.data == "Modulo":
+                    return True
+    return False
+
+
+def _has_recursion(file: FileModel, cls: Class) -> bool:
+    nodes = _methods(file, cls)
+    for found in file.recursions:
+        function = found.site.frame.function
+        if found.kind == "gae" and function is not None and id(function.node) in nodes:
+            return True
+    return False
+
+
+def _is_dedicated(file: FileModel, cls: Class) -> bool:
+    """Whether a class only keeps data: it is no network, trains nothing, steps nothing."""
+    if any(base.startswith("torch.nn.") for base in cls.external_bases()):
+        return False
+    for event in _events_in(file, cls):
+        if event.kind == "method" and event.key in ("backward", "step", "zero_grad"):
+            return False
+    return True
+
+
+def _rollout(
+    file: FileModel, kind: str, containers: list[Container], cls: Class | None
+) -> Rollout | None:
+    made = [c.creation for c in containers if c.creation is not None and c.creation[1].frame.module.main]
+    if not made and cls is None:
+        return None
+    roles = set().union(*(c.roles for c in containers)) if containers else set()
+    if cls is not None and kind != "lists":
+        node = cls.node
+        site = made[0][1] if made else containers[0].fills[0].site
+        return Rollout(kind, containers, cls, (node, site), (node, site), roles)
+    made.sort(key=lambda place: file.span(place[0])[0])
+    start = made[0]
+    end = made[-1]
+    if kind == "lists" and containers[0].owner is not None:
+        for container in containers:
+            for fill in container.fills:
+                if fill.site.frame.module.main and file.span(fill.node) > file.span(end[0]):
+                    end = (fill.node, fill.site)
+    return Rollout(kind, containers, cls, start, end, roles)
+
+
+def _deduplicated(file: FileModel, found: list[Rollout]) -> list[Rollout]:
+    out: list[Rollout] = []
+    seen: set[int] = set()
+    for rollout in found:
+        key = id(rollout.start[0])
+        if key not in seen:
+            seen.add(key)
+            out.append(rollout)
+    return out
+
