@@ -19,7 +19,8 @@ from ppolint.settings.schema import ConfigurationError
 PROGRESS_AFTER = 2.0
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """A line for people, beside the report."""
     print(message, file=sys.stderr)
 
 
@@ -50,29 +51,33 @@ def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     if options["show_settings"]:
         from ppolint.cli.show_settings import show
 
-        print(show(targets, paths, run_options, resolver, projects), end="")
+        print(show(targets, run_options), end="")
         return 0
-    fixing = options["fix"] or options["fix_only"] or options["diff"]
-    if fixing:
-        from ppolint.cli.fix_check import check_and_fix
-
-        return check_and_fix(targets, options, run_options, resolver, projects)
     cache = None
     if not options["no_cache"] and targets:
         cache = _cache(targets[0], options, projects)
-    result = run(targets, run_options, projects, cache, _progress())
+    if options["fix"] or options["fix_only"] or options["diff"]:
+        from ppolint.cli.fix_check import check_and_fix
+
+        return check_and_fix(targets, options, run_options, projects, cache)
+    return finish(lint(targets, run_options, projects, cache), options)
+
+
+def lint(targets: list[Target], options: Options, projects: Projects, cache: Any) -> Result:
+    """One run over the targets, with progress on a terminal, its results kept for the next."""
+    result = run(targets, options, projects, cache, _progress())
     if cache is not None:
         try:
             cache.save()
         except OSError as error:
-            _say(f"warning: results are not kept: {error}")
-    return finish(result, options)
+            say(f"warning: results are not kept: {error}")
+    return result
 
 
 def _targets(
     paths: tuple[str, ...], options: dict[str, Any], resolver: SettingsResolver, projects: Projects
 ) -> list[Target]:
-    walker = Walker(resolver, lambda message: _say(f"warning: {message}"), options["force_exclude"])
+    walker = Walker(resolver, lambda message: say(f"warning: {message}"), options["force_exclude"])
     found: dict[str, Target] = {}
     for path in paths:
         targets = walker.collect([path])
@@ -121,14 +126,14 @@ def _progress() -> Any:
 def finish(result: Result, options: dict[str, Any]) -> int:
     """Print what was found, in the format and place asked for; returns the exit status."""
     for path, message in result.errors:
-        _say(f"error: {path}: internal error, please report it: {message}")
+        say(f"error: {path}: internal error, please report it: {message}")
     lowest = Severity.parse(options["severity"])
     shown = [d for d in result.diagnostics if Severity.parse(d.severity) >= lowest]
     text = statistics(shown) if options["statistics"] else None
     if text is None:
-        report = Report(shown, result.files, use_color(options))
+        report = Report(shown, result.files, use_color(options), options.get("contents", {}))
         text = render(options["output_format"], report)
-    _write(text, options["output_file"])
+    write_out(text, options["output_file"], options.get("to_stderr", False))
     if result.errors:
         return 2
     failing = Severity.parse(options["fail_on"])
@@ -136,11 +141,12 @@ def finish(result: Result, options: dict[str, Any]) -> int:
     return 1 if failed and not options["exit_zero"] else 0
 
 
-def _write(text: str, file: str | None) -> None:
+def write_out(text: str, file: str | None, to_stderr: bool = False) -> None:
+    """Put the report where it belongs; raises `ConfigurationError` for a file that cannot be."""
     if file is None:
-        data = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        stream = sys.stderr if to_stderr else sys.stdout
+        stream.flush()
+        stream.buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
         return
     from ppolint.engine.cache import write_atomically
 

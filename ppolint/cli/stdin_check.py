@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Analyser, Job, Options, Planner, Result
+from ppolint.engine.run import Analyser, Done, Job, Options, Planner, Result
 from ppolint.findings import Diagnostic
 from ppolint.settings.files import Target, excluded
 from ppolint.settings.load import SettingsResolver
@@ -32,13 +32,24 @@ def check_stdin(
     if fixing:
         from ppolint.cli.fix_check import fix_stdin
 
-        return fix_stdin(data, target, options, run_options, resolver, projects)
-    done = analyse_bytes(data, target, run_options, projects)
-    found = [Diagnostic.from_dict({**d, "path": name}) for d in done.diagnostics]
-    return finish(Result(found, [(name, e) for e in done.errors], 1, 1), options)
+        return fix_stdin(data, target, options, run_options, projects)
+    result = result_of(target, analyse_bytes(data, target, run_options, projects))
+    return finish(result, {**options, "contents": {result_path(target): data}})
 
 
-def analyse_bytes(data: bytes, target: Target, options: Options, projects: Projects) -> Any:
+def result_path(target: Target) -> str:
+    """The path of a target as diagnostics have it."""
+    return target.path.replace("\\", "/")
+
+
+def result_of(target: Target, done: Done) -> Result:
+    """The result of a run over one file."""
+    path = result_path(target)
+    found = [Diagnostic.from_dict({**each, "path": path}) for each in done.diagnostics]
+    return Result(found, [(path, error) for error in done.errors], 1, 1)
+
+
+def analyse_bytes(data: bytes, target: Target, options: Options, projects: Projects) -> Done:
     """The result for a file whose content is in memory."""
     job = Job(
         target.path,

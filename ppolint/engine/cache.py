@@ -107,6 +107,7 @@ class Cache:
         self, folder: str, options: str, list_files: Callable[[str], Iterable[str]]
     ) -> None:
         self._folder = folder
+        self._options = options
         self._file = os.path.join(folder, f"{zlib.crc32(options.encode()):08x}.json")
         self._list_files = list_files
         self._header = [FORMAT, code_stamp(), options]
@@ -120,6 +121,10 @@ class Cache:
         self._changed = False
         self._projects: dict[tuple[str, bool], int] = {}
         self._releases: dict[str, int] = {}
+
+    def reopened(self, list_files: Callable[[str], Iterable[str]]) -> Cache:
+        """The cache as it was saved, to be asked again after files have changed."""
+        return Cache(self._folder, self._options, list_files)
 
     def _load(self) -> dict:
         try:

@@ -21,6 +21,12 @@ class Projects:
         self._projects: dict[str, Project] = {}
         self._walked: list[tuple[str, list[Target]]] = []
 
+    def afresh(self) -> Projects:
+        """The same, knowing nothing about the content of files: they have changed."""
+        again = Projects(self._resolver)
+        again._walked, again._files = self._walked, self._files
+        return again
+
     def note_walk(self, folder: str, targets: list[Target]) -> None:
         """Remember what a walk of `folder` found, so that projects inside are not walked again."""
         self._walked.append((folder, targets))

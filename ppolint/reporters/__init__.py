@@ -25,13 +25,13 @@ FORMATS = {
 class Report:
     """What is rendered. `color` is for formats that people read; `files` counts those looked at.
 
-    `fixed` counts the fixes that were applied, `unsafe` and `safe` those that could be.
+    `contents` holds the bytes of files that are not to be read from disk, by path.
     """
 
     diagnostics: list[Diagnostic]
     files: int = 0
     color: bool = False
-    errors: list[tuple[str, str]] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
 
 
 def render(name: str, report: Report) -> str:

@@ -14,7 +14,7 @@ MAX_ROWS = 6
 def render(report: Report) -> str:
     """Every finding with its source, then the count."""
     style = Style(report.color)
-    excerpts = Excerpts()
+    excerpts = Excerpts(report.contents)
     blocks = [_block(diagnostic, style, excerpts) for diagnostic in report.diagnostics]
     return "\n".join([*blocks, *summary(report, style)]) + "\n"
 
@@ -22,7 +22,8 @@ def render(report: Report) -> str:
 class Excerpts:
     """The lines of source files, one file kept at a time: findings come sorted by path."""
 
-    def __init__(self) -> None:
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        self._contents = contents
         self._path: str | None = None
         self._lines: dict[int | None, list[str]] = {}
 
@@ -32,12 +33,12 @@ class Excerpts:
             self._path, self._lines = path, self._read(path)
         return self._lines.get(cell, [])
 
-    @staticmethod
-    def _read(path: str) -> dict[int | None, list[str]]:
-        from ppolint.source.file import SourceError, normalised, read_source
+    def _read(self, path: str) -> dict[int | None, list[str]]:
+        from ppolint.source.file import Source, SourceError, normalised, read_source
 
+        data = self._contents.get(path)
         try:
-            source = read_source(path)
+            source = read_source(path) if data is None else Source.from_bytes(data, path)
         except (OSError, SourceError):
             return {}  # the finding says so itself
         return {s.cell: normalised(s.original).split("\n") for s in source.segments}
