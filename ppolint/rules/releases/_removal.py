@@ -1,0 +1,111 @@
+"""Edits that take an argument out of a call, and put what it said where it belongs now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ppolint.findings import Edit
+from ppolint.rules.releases._calls import ApiCall, Argument
+from ppolint.rules.releases._context import Context
+from ppolint.torchrl_api.renames import RaisingArgument
+
+_ESTIMATORS = "torchrl.objectives.value.ValueEstimatorBase"
+
+
+def argument(context: Context, call: ApiCall, target: Argument) -> tuple[Edit, ...]:
+    """Delete one keyword argument with its comma, and its line when nothing else is on it."""
+    holder = call.holder
+    items = list(holder.args if type(holder) is cst.Call else holder.elements)
+    at = next(i for i, item in enumerate(items) if item is target.node)
+    start, end = target.span
+    text = context.file.source.text
+    if at + 1 < len(items):
+        next_start = context.file.span(items[at + 1])[0]
+        comma = text.find(",", end, next_start)
+        end = comma + 1
+        rest = text[end:next_start]
+        line_start = text.rfind("\n", 0, start) + 1
+        if "\n" in rest and not text[line_start:start].strip() and "#" not in rest:
+            return (Edit(line_start, text.find("\n", end) + 1, ""),)
+        if "\n" not in rest:
+            end = next_start
+        else:  # a comment stays, where the argument stood
+            end += len(rest) - len(rest.lstrip(" "))
+        return (Edit(start, end, ""),)
+    if at:
+        previous_end = context.file.span(items[at - 1])[1]
+        previous_end = max(previous_end, _value_end(context, items[at - 1]))
+        if "#" not in text[previous_end:start]:
+            return (Edit(previous_end, end, ""),)
+    return (Edit(start, end, ""),)
+
+
+def _value_end(context: Context, item: Any) -> int:
+    return context.file.span(item.value)[1]
+
+
+def mended(
+    context: Context, call: ApiCall, target: Argument, entry: RaisingArgument
+) -> tuple[tuple[Edit, ...], bool]:
+    """Edits that make a call run which raises because of `target`, and whether they are safe."""
+    deletion = argument(context, call, target)
+    if call.form != "call":
+        return (), False
+    if entry.key is not None:
+        default = _default_key(context, call, entry.key)
+        if isinstance(target.value, cst.SimpleString) and target.value.evaluated_value == default:
+            return deletion, True
+        return _moved(context, call, deletion, f"set_keys({entry.key}={_code(context, target)})")
+    if entry.drop == "beside an estimator":
+        if _has_estimator(context):
+            return deletion, True
+        return _moved(
+            context, call, deletion, f"make_value_estimator({target.name}={_code(context, target)})"
+        )
+    return deletion, True
+
+
+def _code(context: Context, target: Argument) -> str:
+    return context.file.source.text[slice(*context.file.span(target.value))]
+
+
+def _default_key(context: Context, call: ApiCall, key: str) -> str | None:
+    """The key that `set_keys` has by default, when it is the same in every release."""
+    found = set()
+    for _, view in context.views(call.path):
+        default = view.accepted_keys(call.path).get(key)
+        found.add(default.strip("'\"") if default is not None else None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _has_estimator(context: Context) -> bool:
+    """Whether the file makes a value estimator, or tells the loss to."""
+    view = context.db.at(context.db.newest)
+    if any(view.is_subclass(path, _ESTIMATORS) for path in context.called_identities()):
+        return True
+    return any(
+        type(use.node.func) is cst.Attribute and use.node.func.attr.value == "make_value_estimator"
+        for use in context.names.calls
+    )
+
+
+def _moved(
+    context: Context, call: ApiCall, deletion: tuple[Edit, ...], method: str
+) -> tuple[tuple[Edit, ...], bool]:
+    """The deletion, and a statement behind the one that assigns the object; the deletion alone,
+    not safe, where the object is not simply assigned."""
+    target, statement = context.names.assignments.get(id(call.node), (None, None))
+    if target is None or type(target) not in (cst.Name, cst.Attribute):
+        return deletion, False
+    text = context.file.source.text
+    start, end = context.file.span(statement)
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line_end = len(text) if line_end < 0 else line_end
+    indent = text[line_start:start]
+    if indent.strip() or text[end:line_end].partition("#")[0].strip():
+        return deletion, False
+    name = text[slice(*context.file.span(target))]
+    return (*deletion, Edit(line_end, line_end, f"\n{indent}{name}.{method}")), True
