@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
-from ppolint.semantics.program import CallSite, Class, Frame, Function, ModuleInfo, Site
+from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, ModuleInfo, Site
 from ppolint.semantics.values import Value, Values, walk
 
 MAX_DEPTH = 3
@@ -283,6 +283,23 @@ class Calls:
         self.looked_into = node
         returned = [r for r in inner.returns if r is not self.values.none]
         return self.values.phi(returned) if returned else self.values.none
+
+    def call_later(self, callee: Value, use: CallSite) -> tuple[Value, list[Event]]:
+        """What `callee()` returns, run once more after everything else, and what happens in it.
+
+        For factories that other code will call: `use` is the call that was given the factory.
+        """
+        around = use.site.frame
+        frame = Frame(
+            around.function, around.module, around.lexical, around.caller, around.call,
+            around.call_site, env=around.env,
+        )  # fmt: skip
+        saved = (self.frame, self.site, self.events, self.heap)
+        events: list[Event] = []
+        self.frame, self.site, self.events, self.heap = frame, use.site, events, {}
+        result = self.apply(callee, [], {}, use.node)
+        self.frame, self.site, self.events, self.heap = saved
+        return result, events
 
     def _bind_parameters(
         self, frame: Frame, function: Function, args: list[Value], kw: dict[str, Value]

@@ -8,7 +8,7 @@ it to be absent, and stay silent when `data.opaque`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.components import UNKNOWN, Component, Unknown
@@ -98,8 +98,11 @@ class Path:
     loop: Loop | None = None
     operations: tuple[Operation, ...] = ()
     carried: tuple[Carried, ...] = ()
+    # (n, value): after n operations the data is this value
+    aliases: tuple[tuple[int, Value], ...] = ()
 
     def did(self, *kinds: str) -> list[Operation]:
+        """The operations of these kinds, in order."""
         return [o for o in self.operations if o.kind in kinds]
 
     @property
@@ -142,8 +145,10 @@ class Data:
         return found[0] if len(found) == 1 else UNKNOWN
 
     def always(self, *kinds: str) -> bool:
-        """Whether every path has an operation of one of these kinds."""
-        return bool(self.paths) and all(p.did(*kinds) for p in self.paths)
+        """Whether every path has an operation of one of these kinds, whatever branch is taken."""
+        return bool(self.paths) and all(
+            any(not o.conditional for o in p.did(*kinds)) for p in self.paths
+        )
 
     def maybe(self, *kinds: str) -> bool:
         """Whether some path has one."""
@@ -168,26 +173,29 @@ class Lineage:
         self.file = pipeline.file
         self._paths: dict[Value, tuple[Path, ...]] = {}
         self._open: set[Value] = set()
+        self._cycles = 0  # how often a value led back to itself: such answers are not kept
 
     def paths(self, value: Value) -> tuple[Path, ...]:
         known = self._paths.get(value)
         if known is not None:
             return known
         if value in self._open or len(self._open) > 120:
+            self._cycles += 1
             return ()
+        cycles = self._cycles
         self._open.add(value)
-        found = tuple(self._trace(value))[:12]
+        found = tuple(
+            replace(p, aliases=(*p.aliases, (len(p.operations), value)))
+            for p in self._trace(value)[:12]
+        )
         self._open.discard(value)
-        if not self._open:
+        if cycles == self._cycles or not self._open:
             self._paths[value] = found
         return found
 
     def _extend(self, value: Value, base: Value, operation: Operation) -> list[Path]:
         operation.value = value
-        return [
-            Path(p.origin, p.value, p.component, p.via, p.loop, (*p.operations, operation), p.carried)
-            for p in self.paths(base)
-        ]
+        return [replace(p, operations=(*p.operations, operation)) for p in self.paths(base)]
 
     def _trace(self, value: Value) -> list[Path]:
         op = value.op
@@ -213,8 +221,7 @@ class Lineage:
         for carried in loop.carried.values():
             if carried.start is value:
                 return [
-                    Path(p.origin, p.value, p.component, p.via, p.loop, p.operations, (*p.carried, carried))
-                    for p in self.paths(carried.init)
+                    replace(p, carried=(*p.carried, carried)) for p in self.paths(carried.init)
                 ]
         return [Path("unknown", value, UNKNOWN)]
 

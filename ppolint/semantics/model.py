@@ -26,6 +26,7 @@ from ppolint.semantics.spans import spans
 from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
+    from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
     from ppolint.semantics.recursion import Recursion
     from ppolint.semantics.rollouts import Rollout
@@ -52,6 +53,18 @@ class FileModel:
         self._evaluator = Evaluator(tree, source.path, project)
         self._evaluator.run()
         self.values = self._evaluator.values
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The symbolic execution behind the tables, for the other parts of `semantics`."""
+        return self._evaluator
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The TorchRL components of the file, how they are wired, and the training loop."""
+        from ppolint.semantics.pipeline import Pipeline
+
+        return Pipeline(self)
 
     # -- tables -----------------------------------------------------------------------------
     @property
@@ -80,13 +93,11 @@ class FileModel:
     @cached_property
     def uses_torch(self) -> bool:
         """Whether the file belongs to a PyTorch program: itself, or through the project."""
-        from ppolint.semantics.project import _OTHER_FRAMEWORKS, _TORCH, imported_names
+        from ppolint.semantics.project import imported_names, torch_by_imports
 
-        roots = {n.partition(".")[0] for n in imported_names(self.source.text)}
-        if roots & _TORCH:
-            return True
-        if roots & _OTHER_FRAMEWORKS or self.project is None:
-            return False
+        answer = torch_by_imports(imported_names(self.source.text))
+        if answer is not None or self.project is None:
+            return bool(answer)
         self.consulted_project = True
         return self.project.uses_torch(self.source.path, self.source.text)
 
