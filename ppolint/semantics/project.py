@@ -18,7 +18,9 @@ _IMPORT = re.compile(r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]
 _NOTEBOOK_LINE = re.compile(r'^\s*"(.*?)(?:\\n)?",?\s*$', re.M)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
-_OTHER_FRAMEWORKS = frozenset(
+# Logging to TensorBoard through torch makes no torch program.
+_LOGGING = "torch.utils.tensorboard"
+OTHER_FRAMEWORKS = frozenset(
     {"jax", "flax", "tensorflow", "keras", "tflearn", "paddle", "mxnet", "mindspore", "haiku", "tinygrad"}
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
@@ -162,11 +164,9 @@ class Project:
         """
         path = os.path.abspath(path)
         names = imported_names(text) if text is not None else self._imports_of(path)
-        roots = {n.partition(".")[0] for n in names}
-        if roots & _TORCH:
-            return True
-        if roots & _OTHER_FRAMEWORKS:
-            return False
+        answer = torch_by_imports(names)
+        if answer is not None:
+            return answer
         known = self._torch.get(path)
         if known is None:
             known = self._torch[path] = self._connected_to_torch(path, names)
@@ -182,11 +182,10 @@ class Project:
             if current in seen:
                 continue
             seen.add(current)
-            current_names = self._imports_of(current)
-            roots = {n.partition(".")[0] for n in current_names}
-            if roots & _TORCH:
+            answer = torch_by_imports(self._imports_of(current))
+            if answer:
                 return True
-            if roots & _OTHER_FRAMEWORKS:
+            if answer is False:
                 continue
             queue.extend(self.importers.get(current, ()))
         return False
@@ -218,6 +217,14 @@ class Project:
         if known is None:
             cache[path] = known = frozenset(_WORD.findall(self.text(path)))
         return known
+
+
+def torch_by_imports(names: Iterable[str]) -> bool | None:
+    """Whether a file with these imports is a PyTorch one; None when they do not tell."""
+    roots = {n.partition(".")[0] for n in names if not n.startswith(_LOGGING)}
+    if roots & _TORCH:
+        return True
+    return False if roots & OTHER_FRAMEWORKS else None
 
 
 def imported_names(text: str) -> frozenset[str]:

@@ -572,8 +572,14 @@ def _self_calls(file: FileModel) -> Iterator[Recursion]:
             if v.op != "call":
                 return False
             callee = v.args[0]
-            same = callee.op == "func" and callee.data is function
-            return same or (callee.op == "attr" and callee.data == function.name)
+            if callee.op == "func":
+                return callee.data is function
+            return (
+                callee.op == "attr"
+                and callee.data == function.name
+                and function.cls is not None
+                and callee.args[0] is function.cls.self_value
+            )
 
         for form in affine(event.value, calls_itself):
             if not form.rest or not form.coefficient:

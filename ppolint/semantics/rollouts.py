@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.program import AllocSite, Class, Event, Frame, Site
+from ppolint.semantics.program import AllocSite, Class, Event, Site
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ def _may_be_action(value: Value) -> bool:
     return value.op in ("call", "item", "fn", "add", "clip", "mul", "elem", "param", "phi", "reduce")
 
 
+_ELEMENTWISE = frozenset(
+    {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
+)
 _CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
 
 
@@ -139,9 +142,8 @@ class _Provenance:
             return frozenset({direct})
         if self.is_observation(core):
             return frozenset({OBSERVATION})
-        parts = [v for v in walk(core) if self._step_part(v) is not None]
-        inner = {self._step_part(v) for v in parts}
-        if core.op in ("add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "reduce"):
+        inner = {self._step_part(v) for v in self._single_steps(core)} - {None}
+        if core.op in _ELEMENTWISE:
             if REWARD in inner:
                 return frozenset({REWARD})
             if DONE in inner:
@@ -149,14 +151,27 @@ class _Provenance:
         if core in self.actions and not (inner & {REWARD, DONE}):
             return frozenset({ACTION})
         if core.op == "call" and inner and core.args[0].op in ("ref", "class"):
-            known = inner - {None}
-            return frozenset({known.pop()}) if len(known) == 1 else frozenset()  # type: ignore[arg-type]
-        through = walk(core, through_calls=True)
+            return frozenset(inner) if len(inner) == 1 else frozenset()  # type: ignore[arg-type]
+        through = list(walk(core, through_calls=True))
+        if any(self._step_part(v) in (REWARD, DONE) for v in through):
+            return frozenset()
         if any(v.op in _CARRIERS and self.is_observation(v) for v in through):
-            return frozenset({POLICY}) if not inner else frozenset()
+            return frozenset({POLICY})
         if any(self._is_policy_call(v) for v in walk(core)):
             return frozenset({POLICY})
         return frozenset()
+
+    def _single_steps(self, core: Value) -> list[Value]:
+        """What `core` is made of, running totals left out."""
+        out, stack = [], [core]
+        while stack:
+            value = stack.pop()
+            if self._accumulates(value) or (value.op == "call" and value is not core):
+                continue
+            out.append(value)
+            if value.op != "reduce":
+                stack.extend(value.args)
+        return out
 
     def _is_policy_call(self, value: Value) -> bool:
         if value.op != "call" or value in self.steps:
@@ -243,6 +258,16 @@ class _Containers:
                 self.assigned.setdefault(event.value.core, (event.base.core, event.key))
         for event in file.events:
             self._take(event)
+        for container in self.table.values():
+            for fill in container.fills:
+                if fill.kind == "method" and fill.args:
+                    container.roles |= self._roles_of_container(fill.args[-1])
+
+    def _roles_of_container(self, value: Value) -> set[str]:
+        """The roles of a container that is put into another one."""
+        _, key, _, _ = self._identity(value.core)
+        inner = self.table.get(key)
+        return inner.roles if inner is not None else set()
 
     def _take(self, event: Event) -> None:
         if event.base is None:
@@ -327,7 +352,10 @@ class _Containers:
             outer = core.args[0].core
             field_name = core.args[1].string
             if field_name is None:
-                return None, (), None, ""
+                # a row of a container: x["obs"][episode][t] = ...
+                source, key, owner, name = self._identity(outer)
+                rows = source is not None and (source.op != "alloc" or outer.op == "item")
+                return (source, key, owner, name) if rows else (None, (), None, "")
             source, key, owner, name = self._identity(outer)
             if source is not None and source.op == "alloc":
                 entries = source.data.entries or {}  # type: ignore[attr-defined]
@@ -404,19 +432,26 @@ def rollouts(file: FileModel) -> list[Rollout]:
             continue
         groups.setdefault(_group_key(container), []).append(container)
     for group in groups.values():
-        found = _of_function(file, group)
+        found = _of_function(file, provenance, group)
         if found is not None:
             out.append(found)
     return _deduplicated(file, out)
 
 
 def _group_key(container: Container) -> tuple:
-    """Containers that belong together: filled in the same run of one function."""
-    frame: Frame = container.fills[0].site.root
-    return (id(frame.function.node) if frame.function is not None else 0,)
+    """Containers that belong together: filled in the same loop of one function."""
+    site = container.fills[0].site
+    function = site.root.function
+    loops = site.loops()
+    return (
+        id(function.node) if function is not None else 0,
+        id(loops[-1].node) if loops else 0,
+    )
 
 
-def _of_function(file: FileModel, group: list[Container]) -> Rollout | None:
+def _of_function(
+    file: FileModel, provenance: _Provenance, group: list[Container]
+) -> Rollout | None:
     useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
     if not useful:
@@ -430,13 +465,31 @@ def _of_function(file: FileModel, group: list[Container]) -> Rollout | None:
     if replayed:
         return _rollout(file, "replay", replayed, None)
     roles = set().union(*(c.roles for c in useful)) if useful else set()
-    if not _is_experience(useful, roles):
+    if not _is_experience(useful, roles) or _stored_elsewhere(file, provenance, useful):
         return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
         kind = "replay" if _ring(arrays) else "buffer"
         return _rollout(file, kind, arrays, None)
     return _rollout(file, "lists", [c for c in useful if not c.array], None)
+
+
+def _stored_elsewhere(
+    file: FileModel, provenance: _Provenance, group: list[Container]
+) -> bool:
+    """Whether the same loop hands each step to a memory object too: the lists come second."""
+    if any(POLICY in c.roles for c in group):
+        return False
+    loops = {loop for c in group for f in c.fills for loop in f.site.loops()[-1:]}
+    for event in file.events:
+        if event.kind != "method" or len(event.args) < 4:
+            continue
+        if not loops.intersection(event.site.loops()[-1:]):
+            continue
+        roles = set().union(*(provenance.roles(a) for a in event.args))
+        if REWARD in roles and len(roles) >= 3:
+            return True
+    return False
 
 
 def _is_experience(group: list[Container], roles: set[str]) -> bool:
@@ -635,11 +688,13 @@ def _rollout(
     made.sort(key=lambda place: file.span(place[0])[0])
     start = made[0]
     end = made[-1]
-    if kind == "lists" and containers[0].owner is not None:
+    if kind == "lists":
         for container in containers:
             for fill in container.fills:
-                if fill.site.frame.module.main and file.span(fill.node) > file.span(end[0]):
-                    end = (fill.node, fill.site)
+                same = containers[0].owner is not None or fill.site.frame is start[1].frame
+                if same and fill.site.frame.module.main:
+                    if file.span(fill.node)[1] > file.span(end[0])[1]:
+                        end = (fill.node, fill.site)
     return Rollout(kind, containers, cls, start, end, roles)
 
 
