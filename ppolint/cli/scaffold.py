@@ -11,16 +11,16 @@ import click
 
 @click.command(name="scaffold")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
-@click.option("--discrete", is_flag=True, help="Discrete actions; CartPole-v1 unless --env is given.")
+@click.option(
+    "--discrete", is_flag=True, help="Discrete actions; CartPole-v1 unless --env is given."
+)
 @click.option(
     "--continuous",
     is_flag=True,
     help="Continuous actions; InvertedDoublePendulum-v5 unless --env is given.",
 )
 @click.option("--env", "env_id", metavar="ID", help="Gymnasium id of the environment.")
-@click.option(
-    "--num-envs", type=int, metavar="N", help="Environments in each collector process."
-)
+@click.option("--num-envs", type=int, metavar="N", help="Environments in each collector process.")
 @click.option(
     "--collector",
     type=click.Choice(["sync", "multi-sync", "multi-async", "ray"]),

@@ -192,10 +192,10 @@ def _snake_case(env_id: str) -> str:
 
 
 def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{,39}", name) or keyword.iskeyword(name):
         raise ScaffoldError(
             f"'{name}' cannot be the name of a Python package: "
-            "give one of small letters, digits and underscores with --name"
+            "give one of at most 40 small letters, digits and underscores with --name"
         )
     if name in _TAKEN or name in sys.stdlib_module_names:
         raise ScaffoldError(f"the name '{name}' would hide the module {name}: give another --name")
