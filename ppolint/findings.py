@@ -4,12 +4,15 @@ A rule yields a `Finding`: it speaks in character offsets of the analysed text, 
 knows. The engine turns it into a `Diagnostic`: rows and columns as people and tools read them
 (1-based; rows of the cell for a notebook), plain data that is cached, sent between processes and
 handed to the reporters.
+
+Named tuples, because this module is imported on every run: a frozen dataclass costs ten times as
+much to define.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 
 class Severity(enum.IntEnum):
@@ -45,8 +48,7 @@ class Applicability(str, enum.Enum):
     SUGGEST = "suggest"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace characters `start` to `end` (exclusive) of the source text by `text`."""
 
     start: int
@@ -54,8 +56,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """Edits that mend one finding; all of them are applied, or none."""
 
     message: str
@@ -63,8 +64,7 @@ class Fix:
     applicability: Applicability
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing to say about one place, as a rule sees it: offsets into `Source.text`.
 
     `message` says what is wrong and what happens because of it; `help` what to write instead.
@@ -85,8 +85,7 @@ class Finding:
     related: tuple[tuple[int, int, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticEdit:
+class DiagnosticEdit(NamedTuple):
     """An edit as reporters show it; columns count characters, the end is exclusive."""
 
     row: int
@@ -96,8 +95,7 @@ class DiagnosticEdit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticFix:
+class DiagnosticFix(NamedTuple):
     """A fix as reporters show it."""
 
     message: str
@@ -105,14 +103,14 @@ class DiagnosticFix:
     edits: tuple[DiagnosticEdit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """A finding in a file: what is reported, cached and compared.
 
     `path` is as the user named it, with forward slashes. `cell` is the 1-based position of the cell
     over all cells of a notebook, or None. Rows and columns are 1-based, the end column exclusive.
     `noqa_row` is the row on which a suppression comment is honoured. `fingerprint` survives moved
-    lines and reformatting.
+    lines and reformatting. `excerpt` holds the rows to show, each with its text: a reporter needs
+    no file.
     """
 
     path: str
@@ -130,14 +128,21 @@ class Diagnostic:
     noqa_row: int | None = None
     scope: str = ""
     fingerprint: str = ""
+    excerpt: tuple[tuple[int, str], ...] = ()
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        """Plain data that `from_dict` reads, also after a round trip through JSON."""
+        fix = self.fix
+        if fix is not None:
+            fix = {**fix._asdict(), "edits": [edit._asdict() for edit in fix.edits]}
+        return {**self._asdict(), "fix": fix}
 
     @classmethod
     def from_dict(cls, data: dict) -> Diagnostic:
+        """The diagnostic that `as_dict` made `data` of."""
         fix = data.get("fix")
         if fix is not None:
-            edits = tuple(DiagnosticEdit(**e) for e in fix["edits"])
-            data = {**data, "fix": DiagnosticFix(fix["message"], fix["applicability"], edits)}
-        return cls(**data)
+            edits = tuple(DiagnosticEdit(**edit) for edit in fix["edits"])
+            fix = DiagnosticFix(fix["message"], fix["applicability"], edits)
+        excerpt = tuple((row, text) for row, text in data.get("excerpt", ()))
+        return cls(**{**data, "fix": fix, "excerpt": excerpt})

@@ -55,7 +55,7 @@ def fix_stdin(
 ) -> int:
     """Standard input, fixed, on standard output (or the difference); returns the exit status."""
     from ppolint.cli.run_check import finish, say
-    from ppolint.cli.stdin_check import analyse_bytes, result_of, result_path
+    from ppolint.cli.stdin_check import analyse_bytes, result_of
 
     fixed = FixRun()
     try:
@@ -77,9 +77,7 @@ def fix_stdin(
         return 0
     result = result_of(target, analyse_bytes(after.data, target, run_options, projects))
     # Standard output holds the code, so the report of what is left goes to standard error.
-    return finish(
-        result, {**options, "to_stderr": True, "contents": {result_path(target): after.data}}
-    )
+    return finish(result, {**options, "to_stderr": True})
 
 
 def _diff(change: tuple[Source, Source]) -> str:

@@ -55,7 +55,7 @@ def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         return 0
     cache = None
     if not options["no_cache"] and targets:
-        cache = _cache(targets[0], options, projects)
+        cache = _cache(targets[0], options, resolver, projects.files)
     if options["fix"] or options["fix_only"] or options["diff"]:
         from ppolint.cli.fix_check import check_and_fix
 
@@ -88,18 +88,24 @@ def _targets(
     return list(found.values())
 
 
-def _cache(first: Target, options: dict[str, Any], projects: Projects) -> Any:
+def _cache(
+    first: Target, options: dict[str, Any], resolver: SettingsResolver, list_files: Any
+) -> Any:
+    """The cache of a run: beside the configuration, else at the root of the project."""
     from ppolint.engine.cache import FOLDER, Cache
 
-    settings = first.settings
+    folder = os.getcwd()
+    if not first.absolute.startswith(folder.rstrip(os.sep) + os.sep):
+        folder = os.path.dirname(first.absolute)
+    settings = resolver.for_folder(folder)
     if settings.cache_dir is not None:
         folder = os.path.join(settings.root, os.path.expanduser(settings.cache_dir))
     elif settings.file is not None:
         folder = os.path.join(settings.root, FOLDER)
     else:
-        folder = os.path.join(project_root(os.path.dirname(first.absolute)), FOLDER)
+        folder = os.path.join(project_root(folder), FOLDER)
     kinds = ("select", "ignore", "extend_select", "torchrl_version", "config", "isolated")
-    return Cache(folder, repr([options[kind] for kind in kinds]), projects.files)
+    return Cache(folder, repr([options[kind] for kind in kinds]), list_files)
 
 
 def _progress() -> Any:
@@ -131,7 +137,7 @@ def finish(result: Result, options: dict[str, Any]) -> int:
     shown = [d for d in result.diagnostics if Severity.parse(d.severity) >= lowest]
     text = statistics(shown) if options["statistics"] else None
     if text is None:
-        report = Report(shown, result.files, use_color(options), options.get("contents", {}))
+        report = Report(shown, result.files, use_color(options))
         text = render(options["output_format"], report)
     write_out(text, options["output_file"], options.get("to_stderr", False))
     if result.errors:

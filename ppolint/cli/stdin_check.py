@@ -34,19 +34,16 @@ def check_stdin(
 
         return fix_stdin(data, target, options, run_options, projects)
     result = result_of(target, analyse_bytes(data, target, run_options, projects))
-    return finish(result, {**options, "contents": {result_path(target): data}})
-
-
-def result_path(target: Target) -> str:
-    """The path of a target as diagnostics have it."""
-    return target.path.replace("\\", "/")
+    return finish(result, options)
 
 
 def result_of(target: Target, done: Done) -> Result:
     """The result of a run over one file."""
-    path = result_path(target)
+    path = target.path.replace("\\", "/")
     found = [Diagnostic.from_dict({**each, "path": path}) for each in done.diagnostics]
-    return Result(found, [(path, error) for error in done.errors], 1, 1)
+    result = Result(found, [(path, error) for error in done.errors])
+    result.files = result.analysed = 1
+    return result
 
 
 def analyse_bytes(data: bytes, target: Target, options: Options, projects: Projects) -> Done:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ppolint.engine.limits import reason_to_skip
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Expressions are at most some hundred levels deep (`limits`), each a few frames of a recursive walk.
 RECURSION_LIMIT = 6_000
+# What of a span is shown.
+MAX_ROWS = 6
+MAX_COLUMNS = 400
 
 
 @dataclass
@@ -172,6 +175,7 @@ def diagnostics(
                 noqa_row=row,
                 scope=finding.scope,
                 fingerprint=_fingerprint(identity, seen[identity]),
+                excerpt=_excerpt(source, finding, row),
             )
         )
         seen[identity] += 1
@@ -191,6 +195,18 @@ def _fingerprint(identity: tuple[str, str, str], occurrence: int) -> str:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
+def _excerpt(source: Source, finding: Finding, first_row: int) -> tuple[tuple[int, str], ...]:
+    """The rows of a span with their text; of a long one, the first rows and the last."""
+    start = source.text.rfind("\n", 0, finding.start) + 1
+    last = max(finding.start, finding.end - 1)
+    end = source.text.find("\n", last)
+    lines = source.text[start : end if end >= 0 else len(source.text)].split("\n")
+    rows = [(first_row + at, line[:MAX_COLUMNS]) for at, line in enumerate(lines)]
+    if len(rows) > MAX_ROWS:
+        rows = [*rows[: MAX_ROWS - 2], rows[-1]]
+    return tuple(rows) if source.text else ()
+
+
 def _fix(source: Source, finding: Finding) -> DiagnosticFix | None:
     if finding.fix is None:
         return None
@@ -200,8 +216,3 @@ def _fix(source: Source, finding: Finding) -> DiagnosticFix | None:
         _, end_row, end_column = source.position(edit.end)
         edits.append(DiagnosticEdit(row, column, end_row, end_column, edit.text))
     return DiagnosticFix(finding.fix.message, finding.fix.applicability.value, tuple(edits))
-
-
-def with_path(diagnostic: Diagnostic, path: str) -> Diagnostic:
-    """The same diagnostic under another spelling of its path."""
-    return replace(diagnostic, path=path.replace("\\", "/"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ppolint.findings import Diagnostic
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 TIME_LIMIT = 120.0
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What the command line says about a run, beyond paths."""
 
     select: tuple[str, ...] = ()
@@ -47,14 +45,19 @@ class Plan(NamedTuple):
     release: tuple[str, str] | None
 
 
-@dataclass
 class Result:
-    """What a run found. `errors` are (path, message) of defects of ppolint."""
+    """What a run found. `errors` are (path, message) of defects of ppolint.
 
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    errors: list[tuple[str, str]] = field(default_factory=list)
-    files: int = 0
-    analysed: int = 0
+    `files` counts those looked at, `analysed` those that were neither known nor screened out.
+    """
+
+    def __init__(
+        self, diagnostics: Iterable[Diagnostic] = (), errors: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.diagnostics = list(diagnostics)
+        self.errors = list(errors)
+        self.files = 0
+        self.analysed = 0
 
 
 class Planner:

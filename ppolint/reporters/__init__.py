@@ -7,7 +7,7 @@ page, a severity) is in the diagnostic or asked of the registry.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ppolint.findings import Diagnostic
 
@@ -21,17 +21,12 @@ FORMATS = {
 }
 
 
-@dataclass
-class Report:
-    """What is rendered. `color` is for formats that people read; `files` counts those looked at.
-
-    `contents` holds the bytes of files that are not to be read from disk, by path.
-    """
+class Report(NamedTuple):
+    """What is rendered. `color` is for formats that people read; `files` counts those looked at."""
 
     diagnostics: list[Diagnostic]
     files: int = 0
     color: bool = False
-    contents: dict[str, bytes] = field(default_factory=dict)
 
 
 def render(name: str, report: Report) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 
 def _translated(glob: str) -> str:
@@ -47,32 +46,70 @@ def _translated(glob: str) -> str:
     return "".join(pieces)
 
 
-def pattern_regex(pattern: str) -> tuple[str, bool]:
-    """The regex of a pattern over a relative path with "/", and whether it is for folders only."""
-    folders_only = pattern.endswith("/")
-    body = pattern.rstrip("/")
-    anchored = "/" in body
-    return ("" if anchored else "(?:[^/]+/)*") + _translated(body.lstrip("/")), folders_only
+class _Group:
+    """Patterns of which any may match. What needs no regex is looked up: compiling costs more."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.endings: tuple[str, ...] = ()
+        self.paths: set[str] = set()
+        self._regexes: list[str] = []
+        self._compiled: re.Pattern[str] | None = None
+
+    def add(self, pattern: str) -> None:
+        """Add a pattern without `!` and without a slash at its end."""
+        body = pattern.lstrip("/")
+        if "/" not in pattern:
+            self._add_name(body)
+        elif _SPECIAL.isdisjoint(body):
+            self.paths.add(body)
+        else:
+            self._regexes.append(_translated(body))
+
+    def _add_name(self, name: str) -> None:
+        choice = _CHOICE.fullmatch(name)
+        for each in [choice[1] + c + choice[3] for c in choice[2]] if choice else [name]:
+            if _SPECIAL.isdisjoint(each):
+                self.names.add(each)
+            elif each[0] == "*" and _SPECIAL.isdisjoint(each[1:]):
+                self.endings += (each[1:],)
+            else:
+                self._regexes.append("(?:[^/]+/)*" + _translated(each))
+
+    def match(self, path: str) -> bool:
+        name = path[path.rfind("/") + 1 :]
+        if name in self.names or path in self.paths or name.endswith(self.endings):
+            return True
+        if not self._regexes:
+            return False
+        if self._compiled is None:
+            self._compiled = re.compile("|".join(self._regexes), re.DOTALL)
+        return self._compiled.fullmatch(path) is not None
+
+
+_SPECIAL = frozenset("*?[\\")
+_CHOICE = re.compile(r"([^\[\]\\]*)\[([A-Za-z0-9]{1,8})\]([^\[\]\\]*)")
 
 
 class PathPatterns:
     """An ordered list of patterns; the last one that matches a path decides, as in git."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        groups: list[tuple[bool, list[str], list[str]]] = []
-        for pattern in patterns:
-            negated = pattern.startswith("!")
-            regex, folders_only = pattern_regex(pattern[1:] if negated else pattern)
+        groups: list[tuple[bool, _Group, _Group]] = []
+        for written in patterns:
+            negated = written.startswith("!")
+            pattern = written[1:] if negated else written
             if not groups or groups[-1][0] != negated:
-                groups.append((negated, [], []))
-            groups[-1][2].append(regex)
+                groups.append((negated, _Group(), _Group()))
+            folders_only = pattern.endswith("/")
+            pattern = pattern.rstrip("/")
+            if not pattern:
+                continue
+            groups[-1][2].add(pattern)
             if not folders_only:
-                groups[-1][1].append(regex)
+                groups[-1][1].add(pattern)
         # Last group first: its answer wins.
-        self._groups = [
-            (not negated, _compiled(tuple(files)), _compiled(tuple(folders)))
-            for negated, files, folders in reversed(groups)
-        ]
+        self._groups = [(not negated, *pair) for negated, *pair in reversed(groups)]
 
     def __bool__(self) -> bool:
         return bool(self._groups)
@@ -80,8 +117,7 @@ class PathPatterns:
     def match(self, path: str, is_folder: bool) -> bool | None:
         """True when `path` is matched, False when it is re-included, None without an opinion."""
         for answer, files, folders in self._groups:
-            regex = folders if is_folder else files
-            if regex is not None and regex.fullmatch(path):
+            if (folders if is_folder else files).match(path):
                 return answer
         return None
 
@@ -93,11 +129,6 @@ class PathPatterns:
                 return True
             end = path.find("/", end + 1)
         return bool(self.match(path, False))
-
-
-@lru_cache(maxsize=512)
-def _compiled(regexes: tuple[str, ...]) -> re.Pattern[str] | None:
-    return re.compile("|".join(regexes), re.DOTALL) if regexes else None
 
 
 def gitignore(text: str) -> PathPatterns:
