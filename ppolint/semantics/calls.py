@@ -297,7 +297,7 @@ class Calls:
         saved = (self.frame, self.site, self.events, self.heap)
         events: list[Event] = []
         self.frame, self.site, self.events, self.heap = frame, use.site, events, {}
-        result = self.apply(callee, [], {}, use.node)
+        result = self.apply(self.resolved(callee), [], {}, use.node)
         self.frame, self.site, self.events, self.heap = saved
         return result, events
 

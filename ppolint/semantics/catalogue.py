@@ -55,6 +55,19 @@ _NAMES = {
 }  # fmt: skip
 KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
+# Classes that scripts call often and that are no components: the database need not be asked.
+_OTHERS = frozenset(
+    "TensorDict MLP ConvNet DdpgCnnActor DdpgMlpActor DuelingCnnDQNet LSTMCell GRUCell MultiAgentMLP "
+    "MultiAgentConvNet NormalParamExtractor AddStateIndependentNormalScale TanhNormal OneHotCategorical "
+    "MaskedCategorical MaskedOneHotCategorical IndependentNormal TruncatedNormal TanhDelta Delta "
+    "Composite Bounded Unbounded Categorical OneHot Binary MultiCategorical MultiOneHot NonTensor "
+    "CompositeSpec BoundedTensorSpec UnboundedContinuousTensorSpec UnboundedDiscreteTensorSpec "
+    "DiscreteTensorSpec OneHotDiscreteTensorSpec BinaryDiscreteTensorSpec MultiDiscreteTensorSpec "
+    "CSVLogger WandbLogger TensorboardLogger MLFlowLogger CloudpickleWrapper EnvCreator SoftUpdate "
+    "HardUpdate RandomPolicy CudaGraphModule TensorDictParams ExplorationType InteractionType "
+    "ValueEstimators MarlGroupMapType NormalParamWrapper".split()
+)
+
 _BASES = {
     "torchrl.envs.transforms._base.Transform": "transform",
     "torchrl.envs.transforms.transforms.Transform": "transform",
@@ -164,8 +177,8 @@ def classify(dotted: str) -> tuple[str, str] | None:
         return ("optimiser", name)
     kind = KINDS.get(name)
     if kind is not None:
-        return None if name == "Categorical" else (kind, name)
-    if not name[0].isupper() and name != "gSDENoise":
+        return (kind, name)
+    if name in _OTHERS or not name[0].isupper():
         return None
     return _from_database(dotted)
 

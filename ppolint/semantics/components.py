@@ -230,12 +230,18 @@ class Environment(Component):
     @property
     def bases(self) -> tuple[Environment | Unknown, ...]:
         """Every environment that may be under the transforms."""
-        if not self.wrapped:
-            return (self,)
-        out: list[Any] = []
-        for inner in self.wrapped:
-            found = inner.bases if isinstance(inner, Environment) and inner is not self else (UNKNOWN,)
-            out.extend(b for b in found if b not in out)
+        out: dict[Any, None] = {}
+        seen: set[Environment] = set()
+        queue: list[Any] = [self]
+        while queue:
+            env = queue.pop(0)
+            if not isinstance(env, Environment):
+                out[UNKNOWN] = None
+            elif env not in seen:
+                seen.add(env)
+                queue.extend(env.wrapped)
+                if not env.wrapped:
+                    out[env] = None
         return tuple(out)
 
     @cached_property

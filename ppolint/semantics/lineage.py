@@ -310,6 +310,9 @@ class Lineage:
         inside = self.pipeline.wiring.contents(iterable)
         if inside is not None:
             return [p for v in inside for p in self.paths(v)] or [Path("container", value)]
+        if core.op == "call" and core.args[0].op == "func":
+            # a generator of the project: rows of what it was given, in an order not seen
+            return self._through(value, core.args[1:], core.args[0].data.name)  # type: ignore[attr-defined]
         return [Path("unknown", value, UNKNOWN, "iteration", loop)]
 
     def _container(self, value: Value) -> list[Path]:
@@ -319,20 +322,25 @@ class Lineage:
 
     # -- calls ------------------------------------------------------------------------------
     def _call(self, value: Value) -> list[Path]:
+        if self.pipeline.wiring.component(value) is not None:
+            return [Path("unknown", value, UNKNOWN)]
         callee = value.args[0]
         args = value.args[1:]
-        if callee.op == "attr":
-            return self._method(value, callee.args[0], str(callee.data), args)
         if callee.op == "ref":
             return self._named(value, str(callee.data), args)
-        for component in self.pipeline.candidates(callee):
+        found = None
+        if callee.op == "attr":
+            found = self.pipeline.held(callee.args[0], str(callee.data))
+            if found is None:
+                return self._method(value, callee.args[0], str(callee.data), args)
+        for component in found or self.pipeline.candidates(callee):
             if not isinstance(component, Component) or not args:
                 continue
             kind = {"estimator": "advantage", "loss": "loss", "module": "module"}.get(component.kind)
             if kind is not None:
                 operation = Operation(kind, component.name, component=component)
                 return self._extend(value, args[0], operation)
-        return self._through(value, args, "")
+        return self._through(value, args, getattr(callee.data, "name", ""))
 
     def _named(self, value: Value, dotted: str, args: tuple[Value, ...]) -> list[Path]:
         name = dotted.rpartition(".")[2]

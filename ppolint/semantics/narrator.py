@@ -157,7 +157,10 @@ class Narrator:
             return
         if callee.op in ("func", "class", "attr"):
             return
-        found = self.pipeline.candidates(callee)
+        self._apply(story, event, self.pipeline.candidates(callee))
+
+    def _apply(self, story: Story, event: Event, found: tuple) -> None:
+        """A call of an object: of a module, an estimator, a loss, or of something unseen."""
         for component in found:
             if isinstance(component, Component) and component.kind in _CALLED:
                 operand = event.args[0] if event.args else None
@@ -177,13 +180,18 @@ class Narrator:
         name = dotted.rpartition(".")[2]
         kind = _FUNCTIONS.get(name)
         if kind == "clip":
-            self._step(story, kind, (), event, operand=_first(event), name=name)
+            operand = _first(event)
+            if operand is None:
+                operand = self.pipeline.given(event.value, "parameters")
+            owners, complete = self.pipeline.owners(operand)
+            found = owners if complete else (*owners, UNKNOWN)
+            self._step(story, kind, found, event, name=name)
         elif kind == "check":
             operand = _first(event)
             if operand is None:
                 operand = self.pipeline.given(event.value, "env")
             found = self.pipeline.candidates(operand) if operand is not None else (UNKNOWN,)
-            self._step(story, kind, found, event, operand=operand)
+            self._step(story, kind, found, event)
         elif dotted == "builtins.next" and event.args:
             found = self.pipeline.candidates(self.pipeline.iterable(event.args[0]))
             for component in found:
@@ -197,6 +205,10 @@ class Narrator:
     def _method(self, story: Story, event: Event) -> None:
         base, name = event.base, str(event.key)
         assert base is not None
+        held = self.pipeline.held(base, name)
+        if held is not None:
+            self._apply(story, event, held)
+            return
         found = self.pipeline.candidates(base)
         known = [c for c in found if isinstance(c, Component)]
         if known:

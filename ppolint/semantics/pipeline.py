@@ -40,10 +40,10 @@ from ppolint.semantics.components import (
 )
 from ppolint.semantics.lineage import Data, Lineage, Operation, Path
 from ppolint.semantics.narrator import Narrator
-from ppolint.semantics.program import Event
+from ppolint.semantics.program import Event, Frame
 from ppolint.semantics.story import Step, Story, conditions
 from ppolint.semantics.values import Value
-from ppolint.semantics.wiring import Wiring, is_factory
+from ppolint.semantics.wiring import DERIVING, Wiring, is_factory
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -58,6 +58,7 @@ class Pipeline:
         self.file = file
         self.wiring = Wiring(self)
         self.lineage = Lineage(self)
+        self._wrapping: list[Environment] = []  # environments whose transforms are being listed
         self._method_index: dict[Component, list[Step]] | None = None
 
     @classmethod
@@ -67,24 +68,25 @@ class Pipeline:
 
     # -- components -------------------------------------------------------------------------
     @cached_property
-    def components(self) -> tuple[Component, ...]:
-        """Every component that the stories build, in order; those of factories not included."""
-        self.stories  # noqa: B018 - decides which runs count
-        kept = {id(s.frame) for s in self.stories}
-        out: dict[Component, None] = {}
+    def _built(self) -> list[tuple[Component, Frame]]:
+        """Every component that any run through the code builds, with the root of that run."""
+        out: dict[Component, Frame] = {}
         for event in self.file.events:
             if event.kind not in ("call", "method") or event.value.core.op != "call":
                 continue
-            root = event.site.root
-            if root.function is not None and id(root) not in kept:
-                continue
             component = self.wiring.component(event.value.core)
-            if component is None and event.kind == "method":
+            if component is None and event.kind == "method" and event.key in DERIVING:
                 found = self.candidates(event.value)
-                component = next((c for c in found if isinstance(c, Module) and c.parent), None)
+                component = next((c for c in found if isinstance(c, Module)), None)
             if component is not None:
-                out[component] = None
-        return tuple(out)
+                out.setdefault(component, event.site.root)
+        return list(out.items())
+
+    @cached_property
+    def components(self) -> tuple[Component, ...]:
+        """Every component that the stories build, in order; those of factories not included."""
+        kept = {id(s.frame) for s in self.stories}
+        return tuple(c for c, root in self._built if root.function is None or id(root) in kept)
 
     def of_kind(self, kind: str) -> list[Any]:
         """The components of a kind ("loss", "collector", ...), in order."""
@@ -141,6 +143,14 @@ class Pipeline:
         if use is not None:
             return self.wiring.built(value, use.call.core.data)  # type: ignore[arg-type]
         return self.wiring.candidates(value)
+
+    def held(self, base: Value, name: str) -> tuple | None:
+        """What the attribute `name` of an object may be; None when nothing is ever assigned to it
+        (it is a method then)."""
+        attribute = self.file.values.make("attr", (base,), name)
+        if self.wiring.evaluator.definitions(attribute.core):
+            return self.candidates(attribute)
+        return None
 
     def component(self, value: Value | None) -> Any:
         """The one component that a value is, else UNKNOWN."""
@@ -444,9 +454,11 @@ class Pipeline:
         out: dict[Transform, None] = {}
         complete = True
         for inner in env.wrapped:
-            if isinstance(inner, Environment) and inner is not env:
+            if isinstance(inner, Environment) and inner not in (env, *self._wrapping):
+                self._wrapping.append(env)
                 out.update(dict.fromkeys(inner.transforms))
                 complete = complete and inner.complete
+                self._wrapping.pop()
             else:
                 complete = False
         if env.name == "TransformedEnv":
@@ -513,8 +525,8 @@ class Pipeline:
     def module_around(self, network: Value) -> Module | None:
         """The TensorDict module that wraps a network."""
         wanted = set(self.wiring.leaves(network))
-        for module in self.modules:
-            held = module.network
+        for module, _ in self._built:
+            held = module.network if isinstance(module, Module) else None
             if isinstance(held, Value) and wanted & set(self.wiring.leaves(held)):
                 return module
         return None
@@ -534,6 +546,12 @@ class Pipeline:
             value = member.argument("params") or (member.positionals or (None,))[0]
             if not isinstance(value, Value) or not self._gather(value, out, 0):
                 complete = False
+        return tuple(out), complete
+
+    def owners(self, parameters: Value | None) -> tuple[tuple[Component, ...], bool]:
+        """The components whose parameters a value holds, and whether those are all."""
+        out: dict[Component, None] = {}
+        complete = parameters is not None and self._gather(parameters, out, 0)
         return tuple(out), complete
 
     def _gather(self, value: Value, out: dict[Component, None], depth: int) -> bool:

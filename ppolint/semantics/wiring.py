@@ -38,7 +38,8 @@ _WRAPPERS = frozenset(
     "compile compile_with_warmup CudaGraphModule DataParallel DistributedDataParallel EnvCreator "
     "env_creator CloudpickleWrapper script closing".split()
 )
-_PARTS_OF_OPERATORS = {
+# Methods of actor-critics that return a part of them -> which side.
+DERIVING = {
     "get_policy_operator": "policy",
     "get_policy_head": "policy",
     "get_value_operator": "value",
@@ -51,8 +52,10 @@ _LOSS_ATTRIBUTES = {
     "critic_network": "critics",
     "critic": "critics",
 }
+_BY_MODULE = {"torch.optim": "optimiser", "torch.optim.lr_scheduler": "scheduler"}
 MAX_CANDIDATES = 16
 _FACTORY_DEPTH = 3
+_MAX_NESTING = 6
 
 Candidates = tuple  # of Component, UNKNOWN and None
 
@@ -71,6 +74,7 @@ class Wiring:
         self._use: CallSite | None = None
         self._stored: dict[Value, list[Value]] | None = None
         self._depth = 0
+        self._nesting = 0
 
     # -- the question -----------------------------------------------------------------------
     def candidates(self, value: Value, factory: bool = False) -> Candidates:
@@ -121,10 +125,13 @@ class Wiring:
             return self.carried(core)
         if op == "attr":
             return self.evaluator.definitions(core) or None
-        if op == "item":
-            return self._item(core)
-        if op == "elem":
-            return self.contents(core.args[0])
+        if op in ("item", "elem"):
+            if self._nesting >= _MAX_NESTING:
+                return None
+            self._nesting += 1
+            found = self._item(core) if op == "item" else self.contents(core.args[0])
+            self._nesting -= 1
+            return found
         if op == "call":
             return self._through_call(core)
         if op == "comp":
@@ -271,6 +278,11 @@ class Wiring:
         for callee in callees:
             if callee.op == "ref":
                 found = catalogue.classify(str(callee.data))
+            elif callee.op == "call" and _last(callee.args[0]) == "getattr":
+                # getattr(torch.optim, name)
+                module = callee.args[1].dotted if len(callee.args) > 1 else None
+                known = module in ("torch.optim", "torch.optim.lr_scheduler")
+                found = (_BY_MODULE[str(module)], "Optimizer") if known else None
             elif callee.op == "class":
                 cls = callee.data  # type: ignore[assignment]
                 found = self.kind_of_class(callee.data)  # type: ignore[arg-type]
@@ -304,7 +316,7 @@ class Wiring:
         if callee.op != "attr":
             return None
         name = str(callee.data)
-        side = _PARTS_OF_OPERATORS.get(name)
+        side = DERIVING.get(name)
         if side is None:
             return None
         out: list[Any] = []
