@@ -11,54 +11,66 @@ from ppolint.source.file import Source
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 
 
+class _Need:
+    """One entry of a rule's `needs`: an identifier, a piece of text, or a regex (`re:`)."""
+
+    def __init__(self, entry: str) -> None:
+        self.regex = re.compile(entry[3:].encode(), re.MULTILINE) if entry[:3] == "re:" else None
+        self.text = entry.encode()
+        self.identifier = _IDENTIFIER.fullmatch(self.text) is not None
+        # The JSON of a notebook spells quotes, backslashes and line ends in another way.
+        self.as_in_json = self.regex is None and not {34, 92} & set(self.text)
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether it is in the text; for an identifier, perhaps as a part of a longer one."""
+        return self.text in data if self.regex is None else self.regex.search(data) is not None
+
+
 class Screen:
     """The screen for a set of rules.
 
-    First every needed word is looked for as a piece of text, which is fast and passes too much;
-    only when that lets a rule through are the identifiers of the file gathered.
+    First every need is looked for as a piece of text, which is fast and passes too much; only when
+    that lets a rule through are the identifiers of the file gathered.
     """
 
     def __init__(self, rules: Iterable[RuleEntry]) -> None:
+        needs: dict[str, _Need] = {}
         self._rules = [
-            (rule.code, [[word.encode() for word in group] for group in rule.needs])
+            (
+                rule.code,
+                [[needs.setdefault(entry, _Need(entry)) for entry in g] for g in rule.needs],
+            )
             for rule in rules
             if rule.needs
         ]
 
     def passing(self, data: bytes) -> tuple[str, ...]:
         """The codes of the rules that need to see a Python file with these bytes."""
-        present: dict[bytes, bool] = {}
+        present: dict[_Need, bool] = {}
 
-        def has(word: bytes) -> bool:
-            known = present.get(word)
+        def has(need: _Need) -> bool:
+            known = present.get(need)
             if known is None:
-                known = present[word] = word in data
+                known = present[need] = need.may_be_in(data)
             return known
 
-        candidates = [
-            rule for rule in self._rules if all(any(map(has, group)) for group in rule[1])
-        ]
+        candidates = [rule for rule in self._rules if all(any(map(has, g)) for g in rule[1])]
         if not candidates:
             return ()
         identifiers = set(_IDENTIFIER.findall(data))
-        return tuple(
-            code
-            for code, needs in candidates
-            if all(
-                any(
-                    word in identifiers or (_IDENTIFIER.fullmatch(word) is None and has(word))
-                    for word in g
-                )
-                for g in needs
-            )
-        )
+
+        def holds(need: _Need) -> bool:
+            return need.text in identifiers if need.identifier else has(need)
+
+        return tuple(code for code, needs in candidates if all(any(map(holds, g)) for g in needs))
 
     def may_pass_notebook(self, data: bytes) -> bool:
-        """Whether the JSON of a notebook is worth decoding. Its quotes and newlines are escaped."""
-        return any(
-            all(any(b'"' in w or b"\\" in w or w in data for w in group) for group in needs)
-            for _, needs in self._rules
-        )
+        """Whether the JSON of a notebook is worth decoding."""
+
+        def may(need: _Need) -> bool:
+            return not need.as_in_json or need.text in data
+
+        return any(all(any(map(may, group)) for group in needs) for _, needs in self._rules)
 
     def passing_source(self, source: Source) -> tuple[str, ...]:
         """The codes of the rules that need to see `source`."""

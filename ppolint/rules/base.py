@@ -20,7 +20,8 @@ class Rule:
 
     `needs` is a conjunction of alternatives, for the screen: `(("exp",), ("clamp", "clip"))` means
     that the rule has nothing to say about a file without `exp` and one of `clamp`, `clip`. An entry
-    is an identifier, or, when it is not one (`"[::-1]"`), a piece of text to look for.
+    is an identifier, or, when it is not one (`"[::-1]"`), a piece of text to look for, or a regex
+    after `re:`. The cheapest and rarest group comes first: the next is looked at only when it holds.
     `fix` is the applicability of the fix the rule can offer, or None. `default` is False for a rule
     that has to be selected by name or code. `across_files` marks a rule whose answer depends on
     other files of the project. `torchrl` is a version specifier of the releases it is about.
