@@ -244,6 +244,11 @@ class Names:
         if node.asname is not None:
             self._target(node.asname.name, node.item, scope, guarded)
 
+    def _with(self, node: Any, scope: Scope, guarded: bool) -> None:
+        for item in node.items:
+            self._visit(item, scope, guarded)
+        self._visit(node.body, scope, guarded or any(_expects_failure(i.item) for i in node.items))
+
     def _handler(self, node: Any, scope: Scope, guarded: bool) -> None:
         if node.type is not None:
             self._visit(node.type, scope, guarded)
@@ -441,6 +446,15 @@ def _catches_import_errors(handler: Any) -> bool:
     return any(type(e) is cst.Name and e.value in _IMPORT_ERRORS for e in elements)
 
 
+def _expects_failure(context: Any) -> bool:
+    """`with pytest.raises(...)` and the like: what is inside is meant to fail, or to warn."""
+    if type(context) is not cst.Call:
+        return False
+    func = context.func
+    name = func.attr.value if type(func) is cst.Attribute else getattr(func, "value", "")
+    return name in ("raises", "warns", "deprecated_call", "assertRaises", "assertWarns", "suppress")
+
+
 def _chooses_release(test: Any) -> bool:
     """Whether a condition asks which release is installed: a version, or `hasattr` of a module."""
     kind = type(test)
@@ -466,6 +480,7 @@ _VISITORS = {
     cst.AugAssign: Names._augmented,
     cst.NamedExpr: Names._named,
     cst.For: Names._for,
+    cst.With: Names._with,
     cst.WithItem: Names._with_item,
     cst.ExceptHandler: Names._handler,
     cst.ExceptStarHandler: Names._handler,

@@ -25,13 +25,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from packaging.version import Version
 
-from ppolint.torchrl_api.renames import successor
+from ppolint.torchrl_api.renames import METACLASS_KEYWORDS, successor
 from ppolint.torchrl_api.signatures import (
     Extra,
     Kind,
@@ -452,10 +452,22 @@ class View:
                 break
         if signature is None:
             return None
-        signature = self._with_metaclass(signature, lookup)
+        if self._dispatches(lookup[0]):
+            signature = replace(signature, extra=Extra.UNKNOWN)
+        if depth == 0:
+            signature = self._with_metaclass(signature, lookup)
         if any(self.class_part(name, "stub") for name in lookup[:1]):
             signature = Signature(signature.parameters, signature.extra, signature.removed, True)
         return signature
+
+    def _dispatches(self, cls: str) -> bool:
+        """Whether a class has a `__new__` that reads keywords, or hands them to something else."""
+        stored = self._stored_method(cls, "__new__")
+        if not isinstance(stored, list):
+            return False
+        use = stored[1]
+        onward = [callee for callee, _, _ in use.get("to", ()) if callee != "super"]
+        return bool(onward or use.get("take") or use.get("other"))
 
     def _is_dataclass(self, cls: str) -> bool:
         decorators = [self.resolve(d) for d in self.class_part(cls, "deco") or ()]
@@ -477,30 +489,39 @@ class View:
         added = _TENSORCLASS_PARAMETERS if tensorclass else ()
         return Signature((*fields.values(), *added))
 
-    def _with_metaclass(self, signature: Signature, lookup: Iterable[str]) -> Signature:
-        """Keywords that the metaclass reads before the constructor sees the call."""
-        for cls in lookup:
-            written = self.class_part(cls, "meta")
-            entity = self.resolve(written) if written else None
-            if entity is None or entity.kind != "class":
+    def _with_metaclass(self, signature: Signature, lookup: tuple[str, ...]) -> Signature:
+        """Keywords that the metaclass reads, or passes to another class, before the constructor
+        sees the call."""
+        written = next(filter(None, (self.class_part(cls, "meta") for cls in lookup)), None)
+        entity = self.resolve(written) if written else None
+        if entity is None or entity.kind != "class":
+            return signature
+        names: dict[str, None] = {}
+        for meta in self.mro(entity.path):
+            stored = self._stored_method(meta, "__call__")
+            if not isinstance(stored, list):
                 continue
-            names: dict[str, None] = {}
-            for meta in self.mro(entity.path):
-                stored = self._stored_method(meta, "__call__")
-                if isinstance(stored, list):
-                    own = parse_parameters(stored[0])
-                    names.update({p.name: None for p in own if p.kind is Kind.KEYWORD_ONLY})
-                    names.update({name: None for name in stored[1].get("take", ())})
-            known = {p.name for p in signature.parameters}
-            added = tuple(
-                Parameter(name, Kind.KEYWORD_ONLY, "...", entity.path)
-                for name in names
-                if name not in known and not name.startswith("_")
-            )
-            return Signature(
-                _before_kwargs(signature.parameters, added), signature.extra, signature.removed
-            )
-        return signature
+            text, use = stored
+            own = parse_parameters(text)
+            names.update({p.name: None for p in own if p.kind is Kind.KEYWORD_ONLY})
+            names.update({name: None for name in use.get("take", ())})
+            for callee, _, given in use.get("to", ()):
+                if callee in ("super", _LAZY):
+                    continue
+                inner, _ = self._callee(callee, None, None, 1, ())
+                if inner is not None:
+                    names.update({p: None for p in inner.keywords if p not in given})
+        for cls in lookup:
+            base = self.resolve(cls)
+            names.update(dict.fromkeys(METACLASS_KEYWORDS.get(base.public if base else "", ())))
+        known = {p.name for p in signature.parameters}
+        added = tuple(
+            Parameter(name, Kind.KEYWORD_ONLY, "...", entity.path)
+            for name in names
+            if name not in known and not name.startswith("_")
+        )
+        parameters = _before_kwargs(signature.parameters, added)
+        return Signature(parameters, signature.extra, signature.removed)
 
     def _expand(
         self,

@@ -17,6 +17,7 @@ with them:
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -167,6 +168,7 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
     """What the body of `function` does with its `**name`."""
     use: dict = {}
     known: set[int] = set()
+    local = _local_imports(function)
 
     def is_kwargs(node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id == name
@@ -180,7 +182,9 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
             for keyword in node.keywords:
                 if keyword.arg is None and is_kwargs(keyword.value):
                     known.add(id(keyword.value))
-                    use.setdefault("to", []).append(_forward(node, function.name))
+                    use.setdefault("to", []).append(
+                        _forward(node, function.name, local)
+                    )
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
             if owner is not None and is_kwargs(owner):
                 if node.func.attr in ("pop", "get", "setdefault") and node.args:
@@ -196,7 +200,7 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
         elif isinstance(node, ast.If) and node.body and isinstance(node.body[-1], ast.Raise):
             if _is_presence_test(node.test, name):
                 take(node.test.left, "bad")
-            elif _tests_leftovers(node.test, name):
+            elif node in function.body and _tests_leftovers(node.test, name):
                 use["reject"] = True
                 known.update(id(child) for child in ast.walk(node) if is_kwargs(child))
     for node in ast.walk(function):
@@ -216,8 +220,11 @@ def _is_presence_test(test: ast.expr, name: str) -> bool:
 
 
 def _tests_leftovers(test: ast.expr, name: str) -> bool:
-    """Whether a condition looks at the dictionary as a whole (`if kwargs`, `len(kwargs)`,
-    `kwargs.keys() - known`), not at one key of it."""
+    """Whether a condition looks at the dictionary as a whole (`if kwargs`, `len(kwargs)`), not at
+    one key of it, and not at another parameter as well (`source is not None and kwargs`)."""
+    others = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)} - {name}
+    if not others <= set(dir(builtins)):
+        return False
     single: set[int] = set()
     for node in ast.walk(test):
         if isinstance(node, ast.Subscript):
@@ -234,10 +241,22 @@ def _tests_leftovers(test: ast.expr, name: str) -> bool:
     )
 
 
-def _forward(call: ast.Call, method: str) -> list:
+def _local_imports(function: FunctionNode) -> dict[str, str]:
+    """Names imported inside a function, as `level|module|name` (see `snapshot`)."""
+    found = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bound = alias.asname or alias.name
+                found[bound] = f"{node.level}|{node.module or ''}|{alias.name}"
+    return found
+
+
+def _forward(call: ast.Call, method: str, local: dict[str, str]) -> list:
     func = call.func
     positional = len(call.args)
     callee = dotted(func) or "?"
+    callee = local.get(callee, callee)
     if any(isinstance(argument, ast.Starred) for argument in call.args):
         positional = -1
     if isinstance(func, ast.Attribute) and func.attr == method:

@@ -119,7 +119,9 @@ NAMES: tuple[NameChange, ...] = (
     NameChange("torchrl.modules.LSTMNet", "torchrl.modules.LSTMModule", exact=False, note="it works on TensorDict keys, and has no feature layers of its own"),
     NameChange("torchrl.modules.NormalParamWrapper", "tensordict.nn.NormalParamExtractor", "0.5.0", exact=False, broken_since="0.7.0", raises="RuntimeError", note="put it behind the network: `nn.Sequential(net, NormalParamExtractor())`"),
     NameChange("tensordict.nn.distributions.NormalParamWrapper", "tensordict.nn.NormalParamExtractor", "0.5.0", exact=False, note="put it behind the network: `nn.Sequential(net, NormalParamExtractor())`"),
-    NameChange("torchrl.envs.VecNorm", "torchrl.envs.VecNormV2", "0.8.0", exact=False, note="`in_keys` is required, and statistics live in the TensorDict unless `stateful=True`"),
+    # It warns since 0.8.0 that 0.10 would replace it; that did not happen, the two are no equals, and
+    # TorchRL's own PPO uses it: told by `ppolint api`, not reported.
+    NameChange("torchrl.envs.VecNorm", "torchrl.envs.VecNormV2", exact=False, note="`in_keys` is required, and the constructor warns since 0.8.0"),
     NameChange("tensordict.MemmapTensor", "tensordict.MemoryMappedTensor", exact=False, note="built with its class methods (`from_tensor`, `empty`), not by a call"),
     NameChange("torchrl.data.rlhf", "torchrl.data.llm", "0.8.0"),
     NameChange("torchrl.envs.vec_envs", "torchrl.envs.batched_envs", "0.2.0"),
@@ -233,6 +235,16 @@ RAISING: tuple[RaisingArgument, ...] = (
     RaisingArgument(_BATCHED, "allow_step_when_done", "0.2.0", "True", "ValueError", "nothing"),
     RaisingArgument("torchrl.collectors.Collector", "reset_when_done", "0.2.0", "False", "ValueError", "nothing: environments are always reset"),
 )  # fmt: skip
+
+
+# Keywords that a metaclass takes out of the call in a helper, where `extract` does not look.
+METACLASS_KEYWORDS: dict[str, tuple[str, ...]] = {
+    "torchrl.envs.EnvBase": ("compile",),
+    # Taken by the Ray twin of the class, which the metaclass looks up at run time.
+    "torchrl.envs.transforms.ModuleTransform": ("weight_sync_scheme", "actor_name"),
+}
+# Their decorator takes `time_dim` by position although the function does not.
+ANY_POSITION = "torchrl.objectives.value.functional."
 
 
 @dataclass(frozen=True, slots=True)

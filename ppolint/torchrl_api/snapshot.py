@@ -147,6 +147,10 @@ class _Linker:
 
     def _path(self, name: str, module: str) -> str:
         """The dotted path of a name as written in `module`; "?" for one that is not a global."""
+        if "|" in name:  # imported inside the function
+            level, source, attribute = name.split("|")
+            origin = self._absolute(module, self._raw[module][0], int(level), source)
+            return f"{origin}.{attribute}"
         first, _, rest = name.partition(".")
         target = self.names(module).get(first)
         if target is None:

@@ -19,6 +19,7 @@ from ppolint.rules.releases._calls import ApiCall, Argument, api_calls
 from ppolint.rules.releases._context import Context, context, leaf
 from ppolint.torchrl_api.database import Lifetime
 from ppolint.torchrl_api.renames import (
+    ANY_POSITION,
     LOSS_DEFAULTS,
     LOSS_SYNONYMS,
     REQUIRED,
@@ -297,7 +298,7 @@ class _Judge:
     # -- positions and absences -------------------------------------------------------------
     def _positional(self) -> Iterator[Verdict]:
         given = len(self.call.positional)
-        if self.call.star or not given:
+        if self.call.star or not given or self._moves_positions():
             return
         limits = {
             r: len(s.positional)
@@ -332,6 +333,11 @@ class _Judge:
             ),
             applicability=Applicability.SAFE,
         )
+
+    def _moves_positions(self) -> bool:
+        views = [view for _, view in self.ctx.views(self.call.path)]
+        entities = [view.resolve(self.call.path) for view in views]
+        return any(e is not None and e.path.startswith(ANY_POSITION) for e in entities)
 
     def _old_positions(self, limit: int, given: int) -> list[str] | None:
         """The names that positions `limit` to `given` had in the last release that took them."""

@@ -117,6 +117,8 @@ def _calls_at(context: Context, node: Any, scope: Scope) -> Iterator[ApiCall]:
             yield _made(context, inner, node, scope, "partial", node.args[1:])
         return
     form = "call"
+    if dotted is not None and _is_unbound_method(context, dotted):
+        return
     if dotted is None:
         dotted, form = _local_class(context, node, scope)
     if dotted is None:
@@ -127,6 +129,16 @@ def _calls_at(context: Context, node: Any, scope: Scope) -> Iterator[ApiCall]:
     yield call
     if context.db.identify(dotted) in _WITH_DISTRIBUTION:
         yield from _distribution(context, call)
+
+
+def _is_unbound_method(context: Context, path: str) -> bool:
+    """`LossModule.make_value_estimator(self, ...)`: the instance is one of the arguments."""
+    if package_of(path) not in PACKAGES:
+        return False
+    return any(
+        entity is not None and entity.kind == "member"
+        for entity in (view.resolve(path) for _, view in context.views(path))
+    )
 
 
 def _made(
@@ -165,10 +177,22 @@ def _local_class(context: Context, node: Any, scope: Scope) -> tuple[str | None,
         bindings = context.names.lookup(func.value, scope)
         if len(bindings) == 1 and type(bindings[0].node) is cst.ClassDef:
             cls = bindings[0].node
-            methods = [s.name.value for s in cls.body.body if type(s) is cst.FunctionDef]
-            if "__init__" not in methods and "__new__" not in methods and not cls.decorators:
+            if not _has_constructor(cls) and not cls.decorators:
                 return _only_base(context, cls, bindings[0].scope), "subclass"
     return None, "call"
+
+
+def _has_constructor(cls: Any) -> bool:
+    """Whether a class body defines or assigns `__init__` or `__new__`."""
+    names = []
+    for statement in cls.body.body:
+        if type(statement) is cst.FunctionDef:
+            names.append(statement.name.value)
+        elif type(statement) is cst.SimpleStatementLine:
+            for small in statement.body:
+                if type(small) is cst.Assign:
+                    names += [getattr(t.target, "value", "") for t in small.targets]
+    return "__init__" in names or "__new__" in names
 
 
 def _only_base(context: Context, cls: Any, scope: Scope | None) -> str | None:

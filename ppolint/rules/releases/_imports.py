@@ -44,11 +44,11 @@ def mentions(context: Context) -> Iterator[Mention]:
             continue
         node = binding.node.name
         if hasattr(binding.statement, "module"):
-            if package_of(binding.dotted) in PACKAGES:
+            if package_of(binding.dotted) in PACKAGES and not _is_private(binding.dotted):
                 yield Mention(binding.dotted, span(node), scope_name(binding.scope), node, binding)
         else:
             path = context.file.source.text[slice(*span(node))]
-            if package_of(path) in PACKAGES:
+            if package_of(path) in PACKAGES and not _is_private(path):
                 yield Mention(path, span(node), scope_name(binding.scope), node, statement=True)
     yield from _chains(context)
 
@@ -58,7 +58,7 @@ def _chains(context: Context) -> Iterator[Mention]:
         if use.guarded or not hasattr(use.node, "attr"):
             continue
         path = context.names.dotted(use.node, use.scope)
-        if path is None or package_of(path) not in PACKAGES:
+        if path is None or package_of(path) not in PACKAGES or _is_private(path):
             continue
         # Up to the first attribute that is not a module: what lies beyond is a matter of classes.
         nodes = []
@@ -74,6 +74,11 @@ def _chains(context: Context) -> Iterator[Mention]:
             if not _is_module(context, prefix):
                 yield Mention(prefix, span_of(context, chain.attr), scope_name(use.scope), chain)
                 break
+
+
+def _is_private(path: str) -> bool:
+    """Private modules come and go, and some are compiled: the database does not see those."""
+    return any(part.startswith("_") for part in path.split(".")[1:])
 
 
 def span_of(context: Context, node: Any) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 What it does
     Reports names, arguments and exploration modes that are deprecated in the newest release the
     project targets, where what replaces them is known: old collector names on 0.11 and 0.12, old
-    spec names on 0.6 to 0.10, `VecNorm`, `ExplorationType.MODE` with a `TanhNormal`.
+    spec names on 0.6 to 0.10, `ExplorationType.MODE` with a `TanhNormal`.
 
 Why is this bad
     The next release may not have it. `ExplorationType.MODE` fails now: a `TanhNormal` has had no
@@ -25,7 +25,7 @@ What happens at run time
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Edit, Finding, Severity
 from ppolint.rules.base import Rule
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ppolint.rules.releases._context import Context
     from ppolint.rules.releases._imports import Mention
     from ppolint.semantics.model import FileModel
+    from ppolint.semantics.names import Scope
 
 rule = Rule(
     code="PPO905",
@@ -44,6 +45,9 @@ rule = Rule(
     fix=Applicability.SAFE,
 )
 _TANH_NORMAL = "torchrl.modules.TanhNormal"
+_INTERACTION = "tensordict.nn.InteractionType"
+_SET_INTERACTION = "tensordict.nn.set_interaction_type"
+_PARAMETERS = ("exploration_type", "default_interaction_type")
 
 
 @rule.check
@@ -102,27 +106,52 @@ def _exploration_modes(ctx: Context) -> Iterator[Finding]:
     fails = Version(newest) >= Version("0.6.0")
     if not fails or ctx.missing("torchrl.envs.utils.ExplorationType.DETERMINISTIC"):
         return
-    for use in ctx.names.chains:
-        if use.guarded or not hasattr(use.node, "attr"):
+    only_tanh = _distributions(ctx) == {_TANH_NORMAL}
+    for node, scope in _chosen_modes(ctx):
+        member = node.attr.value
+        owner = ctx.names.dotted(node.value, scope)
+        if owner is None or ctx.db.identify(owner) != _INTERACTION:
             continue
-        member = use.node.attr.value
-        if member not in ("MODE", "MEDIAN"):
-            continue
-        owner = ctx.names.dotted(use.node.value, use.scope)
-        if owner is None or ctx.db.identify(owner) != "tensordict.nn.InteractionType":
-            continue
-        if member == "MODE" and not ctx.refers_to(_TANH_NORMAL):
+        if member == "MODE" and not only_tanh:
             continue
         error = (
             "a TanhNormal has no mode: RuntimeError"
             if member == "MODE"
             else "no distribution of TorchRL has a median: NotImplementedError"
         )
-        span = ctx.file.span(use.node.attr)
+        span = ctx.file.span(node.attr)
         yield rule.at(
             span,
             f"`ExplorationType.{member}`: {error} in TorchRL {newest}",
             help="use `ExplorationType.DETERMINISTIC`",
-            scope=use.scope.qualname,
+            scope=scope.qualname,
             fix=rule.mend("Use `DETERMINISTIC`", Edit(*span, "DETERMINISTIC")),
         )
+
+
+def _chosen_modes(ctx: Context) -> Iterator[tuple[Any, Scope]]:
+    """`X.MODE` and `X.MEDIAN` where an interaction is chosen: the argument of
+    `set_exploration_type`, or of a parameter that takes one."""
+    for use in ctx.names.calls:
+        if use.guarded:
+            continue
+        dotted = ctx.names.dotted(use.node.func, use.scope)
+        chooser = dotted is not None and ctx.db.identify(dotted) == _SET_INTERACTION
+        for arg in use.node.args:
+            node = arg.value
+            named = arg.keyword is not None and arg.keyword.value in _PARAMETERS
+            if not (named or chooser) or not hasattr(node, "attr"):
+                continue
+            if node.attr.value in ("MODE", "MEDIAN"):
+                yield node, use.scope
+
+
+def _distributions(ctx: Context) -> set[str | None]:
+    """What the file gives as `distribution_class`, by identity; None for what cannot be told."""
+    found = set()
+    for use in ctx.names.calls:
+        for arg in use.node.args:
+            if arg.keyword is not None and arg.keyword.value == "distribution_class":
+                dotted = ctx.names.dotted(arg.value, use.scope)
+                found.add(None if dotted is None else ctx.db.identify(dotted) or dotted)
+    return found

@@ -75,6 +75,8 @@ def _broken(ctx: Context, mention: Mention) -> Finding | None:
     change = ctx.change(mention.path)
     if change is None or change.broken_since is None:
         return None
+    if mention.binding is not None and not ctx.users(mention.binding):
+        return None  # imported to be exported again: that works
     since = Version(change.broken_since)
     broken = [r for r, _ in ctx.views(mention.path) if Version(r) >= since]
     if not broken:
