@@ -59,7 +59,12 @@ class Component:
         self.cls = cls
 
     def __repr__(self) -> str:
-        return f"<{self.name} {self.label or ''} line {self.line}>"
+        return f"<{self.title} {self.label or ''} line {self.line}>"
+
+    @property
+    def title(self) -> str:
+        """The class as a reader of the code knows it: a subclass of the project by its own name."""
+        return self.cls.name if self.cls is not None else self.name
 
     # -- where ------------------------------------------------------------------------------
     @property
@@ -282,6 +287,8 @@ class Environment(Component):
                 e.is_batched if isinstance(e, Environment) else UNKNOWN for e in self.wrapped
             }
             return known.pop() if len(known) == 1 else UNKNOWN
+        if self.name.startswith("Vmas") or self.name.startswith("Isaac"):
+            return True
         if self.name in ("GymEnv", "GymWrapper", "DMControlEnv", "DMControlWrapper", "PendulumEnv"):
             workers = self.argument("num_envs") or self.argument("num_workers")
             if self.name in ("GymWrapper", "DMControlWrapper"):
@@ -344,6 +351,15 @@ class Probabilistic(Module):
     def distribution(self) -> str | Unknown | None:
         """Dotted name of the distribution class, as imported."""
         return self.pipeline.dotted(self.argument("distribution_class"))
+
+    @cached_property
+    def distributions(self) -> frozenset[str] | Unknown | None:
+        """Every distribution class it may have (branches); UNKNOWN when one cannot be seen."""
+        value = self.argument("distribution_class")
+        if value is None or isinstance(value, Unknown):
+            return value
+        names = [leaf.dotted for leaf in self.pipeline.resolved(value)]
+        return UNKNOWN if None in names else frozenset(names)  # type: ignore[arg-type]
 
     @property
     def distribution_kwargs(self) -> dict[str, Value] | Unknown | None:

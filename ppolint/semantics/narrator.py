@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.components import UNKNOWN, Component
@@ -74,7 +75,9 @@ class Narrator:
                 frame = frame.caller
         for at, event in enumerate(self.file.events):
             root = event.site.root
-            if root.function is not None and id(root.function.node) in looked_into:
+            if root.function is not None and (
+                root.function.name == "<lambda>" or id(root.function.node) in looked_into
+            ):
                 continue
             self._index = at
             story = self._story(root)
@@ -155,7 +158,12 @@ class Narrator:
         if callee.op == "ref":
             self._named(story, event, str(callee.data))
             return
-        if callee.op in ("func", "class", "attr"):
+        if callee.op == "attr":
+            # a bound method under a name of its own: `estimate = loss.value_estimator`
+            bound = replace(event, kind="method", base=callee.args[0], key=callee.data)
+            self._method(story, bound)
+            return
+        if callee.op in ("func", "class"):
             return
         self._apply(story, event, self.pipeline.candidates(callee))
 

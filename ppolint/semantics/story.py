@@ -38,6 +38,7 @@ from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
     from ppolint.semantics.lineage import Data
+    from ppolint.semantics.objective import Objective
     from ppolint.semantics.pipeline import Pipeline
 
 NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"})
@@ -63,8 +64,9 @@ class Step:
 
     @property
     def component(self) -> Any:
-        """The one component it is done with, else UNKNOWN."""
-        return only(self.components)
+        """The one component it is done with, else UNKNOWN. An attribute that starts as None
+        counts as what it is set to later."""
+        return only(tuple(c for c in self.components if c is not None))
 
     @property
     def loops(self) -> tuple[Loop, ...]:
@@ -129,6 +131,13 @@ class Step:
                     return UNKNOWN
                 return self.pipeline.enum_member(core.args[1])
         return None
+
+    @property
+    def objective(self) -> Objective:
+        """The terms that a backward step takes gradients of."""
+        from ppolint.semantics.objective import Objective, objective
+
+        return Objective(complete=False) if self.operand is None else objective(self.pipeline, self.operand)
 
     def _manager(self, context: Value) -> str | None:
         core = context.core
