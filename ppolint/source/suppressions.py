@@ -163,19 +163,16 @@ def _removal(text: str, item: Suppression, spans: set[tuple[int, int]]) -> Edit:
     kept = [span for span in every if span not in spans]
     if kept:
         return Edit(first, last, ", ".join(text[slice(*span)] for span in kept))
-    start, end = item.start, item.end
-    rest = text[end : item.comment.end].strip()
-    if rest and not rest.startswith("#"):
-        start = item.start + len(text[item.start : end]) - len(text[item.start : end].lstrip("# "))
-        return Edit(
-            start,
-            end + len(text[end : item.comment.end]) - len(text[end : item.comment.end].lstrip()),
-            "",
-        )
-    if rest or item.start > item.comment.start:
-        return Edit(item.start, end, "") if not rest else Edit(item.start, text.index("#", end), "")
+    comment = item.comment
+    rest = text[item.end : comment.end].lstrip()
+    start, end = item.start, comment.end - len(rest)
+    if rest.startswith("#"):  # another comment follows: it takes the place of this one
+        return Edit(start, end, "")
+    if rest:  # words follow: they keep the `# ` in front of the marker
+        marker = text[start:end].lstrip("# \t")
+        return Edit(start + text[start:end].index(marker), end, "")
     line_start = text.rfind("\n", 0, start) + 1
-    if item.comment.own_line:
+    before = text[line_start:start].rstrip()
+    if not before:
         return Edit(line_start, min(end + 1, len(text)), "")
-    before = text[line_start:start]
-    return Edit(line_start + len(before.rstrip()), item.comment.end, "")
+    return Edit(line_start + len(before), end, "")
