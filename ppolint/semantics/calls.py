@@ -264,7 +264,7 @@ class Calls:
     ) -> Value | None:
         """What `function` returns for these arguments; None where it is not looked into."""
         frame = self.frame
-        if frame.depth >= MAX_DEPTH or self.work > _BUDGET:
+        if frame.depth >= MAX_DEPTH or self.work > _BUDGET or function.is_abstract:
             return None
         caller: Frame | None = frame
         while caller is not None:

@@ -109,7 +109,8 @@ def _collect(
         if len(definitions) == 1:
             _collect(pipeline, definitions[0], coefficients, negative, out, depth + 1)
             return
-    if core.op in ("carry", "unknown", "param", "call", "elem", "item", "attr"):
+    opaque = core.op in ("carry", "unknown", "param", "call", "elem", "item", "attr")
+    if opaque or _reaches_loss(pipeline, core):
         out.complete = False
     out.others.append(core)
 
@@ -132,13 +133,12 @@ def _reduction(
             return
         entry = _entry(pipeline, element.core)
         if entry is not None:
-            keys = pipeline.wiring.contents(iterable)
-            for key in keys or ():
-                if key.string is not None:
-                    out.terms.append(
-                        Term(entry[0], entry[1], key.string, coefficients, core, negative)
-                    )
-            out.complete = out.complete and keys is not None
+            loss, call, _ = entry
+            found = [k for k in pipeline.wiring.leaves(iterable) if k.op != "alloc"]
+            keys = [k.string for k in found if k.string is not None]
+            for key in keys or ["loss_*"]:
+                out.terms.append(Term(loss, call, key, coefficients, core, negative))
+            out.complete = out.complete and len(keys) == len(found) > 0
             return
     returned = _returned(pipeline, inner)
     if returned is not None:
@@ -157,7 +157,7 @@ def _returned(pipeline: Pipeline, value: Value) -> tuple[Component, Value] | Non
     """(loss, its call) when a value is the TensorDict that a loss returned, or a view of it."""
     core = value.core
     if core.op == "call" and core.args[0].op == "attr":
-        if core.args[0].data in ("items", "values", "select", "exclude"):
+        if core.args[0].data in ("items", "values", "keys", "select", "exclude"):
             return _returned(pipeline, core.args[0].args[0])
     for path in pipeline.lineage.paths(core):
         for operation in reversed(path.operations):

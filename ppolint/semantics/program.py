@@ -49,6 +49,11 @@ class Function:
         return any(d.dotted == "builtins.classmethod" for d in self.decorators)
 
     @property
+    def is_abstract(self) -> bool:
+        """Whether it only says what subclasses have to define."""
+        return any((d.dotted or "").endswith("abstractmethod") for d in self.decorators)
+
+    @property
     def is_property(self) -> bool:
         names = ("builtins.property", "functools.cached_property")
         return any(d.dotted in names for d in self.decorators)
