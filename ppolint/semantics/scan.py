@@ -6,6 +6,9 @@ from typing import Any
 
 import libcst as cst
 
+# Methods with a trailing underscore that change an object, not the numbers a name stands for.
+_OF_OBJECTS = frozenset({"update_policy_weights_", "requires_grad_", "share_memory_"})
+
 
 def assigned(loop: Any) -> list[str | tuple[str, str]]:
     """Names, and `name.attribute` pairs, that the body of a loop assigns, in source order."""
@@ -37,6 +40,8 @@ def _scan(node: Any, out: dict) -> None:
         call = node.value
         if type(call) is cst.Call and type(call.func) is cst.Attribute:
             name = call.func.attr.value
+            if name in _OF_OBJECTS:
+                return
             if name == "reverse" or (name.endswith("_") and not name.startswith("_")):
                 _target(call.func.value, out)
     elif kind in (cst.For, cst.While):

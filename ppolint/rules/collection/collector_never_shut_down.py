@@ -1,0 +1,82 @@
+"""A collector or environment with worker processes is never shut down.
+
+What it does
+    Reports a multi-process collector, or a `ParallelEnv` that a collector steps, of which neither
+    `shutdown()` nor `close()` is ever called. What is returned, stored or handed to other code is
+    somebody else's to close.
+
+Why is this bad
+    The workers live on after the loop: they hold memory and devices, and a script may hang at its
+    end or leave processes behind when it fails.
+
+Example
+    collector = MultiSyncCollector([make_env] * 8, policy, frames_per_batch=2048, total_frames=10**6)
+    for data in collector:
+        ...
+
+Use instead
+    try:
+        for data in collector:
+            ...
+    finally:
+        collector.shutdown()
+
+What happens at run time
+    The worker processes are alive after the loop, until `shutdown()` or the end of the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.findings import Applicability, Finding, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO507",
+    name="collector-never-shut-down",
+    severity=Severity.INFO,
+    needs=(("backward", "MultiSyncCollector", "MultiAsyncCollector", "MultiSyncDataCollector", "MultiaSyncDataCollector", "AsyncCollector", "aSyncDataCollector", "ParallelEnv", "MultiCollector"),),
+    summary="Worker processes that are never told to stop",
+    fix=Applicability.SUGGEST,
+)
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.semantics import training
+    from ppolint.semantics.components import Collector
+
+    pipeline = file.pipeline
+    used = {c for s in pipeline.steps if s.kind == "collect" for c in s.components}
+    for collector in pipeline.collectors:
+        if not isinstance(collector, Collector) or collector not in used:
+            continue
+        held = [collector] if collector.multi_process else []
+        if collector.shares_env is True:
+            held += [e for e in collector.envs if getattr(e, "name", "") == "ParallelEnv"]
+        if not held or _is_closed(collector) or any(_is_closed(e) for e in collector.envs if e):
+            continue
+        if any(training.has_unseen_use(pipeline, c) or _in_with(file, c) for c in held):
+            continue
+        component = held[0]
+        yield rule.at(
+            component.span,
+            f"the worker processes of this {component.name} are never shut down",
+            help="call `shutdown()` on the collector when the loop is over, best in a `finally`",
+            scope=component.site.frame.scope,
+        )
+
+
+def _is_closed(component: Any) -> bool:
+    return bool(component.methods("shutdown", "close", "async_shutdown", "__exit__"))
+
+
+def _in_with(file: FileModel, component: Any) -> bool:
+    """Whether it is entered as a context manager."""
+    wanted = component.call.core
+    return any(wanted in c.args or c.core is wanted for s in file.pipeline.steps for c in s.contexts)

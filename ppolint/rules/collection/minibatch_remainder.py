@@ -1,0 +1,102 @@
+"""Frames of every batch are never trained on, or the total is not a multiple of the batch.
+
+What it does
+    Reports a loop of `frames // minibatch` minibatches where the division leaves a remainder, and
+    a collector whose `total_frames` is no multiple of `frames_per_batch`. Only known numbers are
+    compared.
+
+Why is this bad
+    The remaining frames are collected and thrown away in every epoch. A total that does not divide
+    makes the last batch go past it, and schedules computed from the total end early.
+
+Example
+    frames_per_batch, minibatch = 1000, 64
+    for _ in range(frames_per_batch // minibatch):
+        rows = buffer.sample(minibatch)
+
+Use instead
+    buffer = ReplayBuffer(storage=storage, sampler=SamplerWithoutReplacement(), batch_size=64)
+    for rows in buffer:  # every frame, the last minibatch is smaller
+        ...
+
+What happens at run time
+    40 of 1,000 frames are unused per epoch with minibatches of 64. A collector with batches of 30
+    and a total of 100 collects 120 frames, with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.findings import Finding, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO505",
+    name="minibatch-remainder",
+    severity=Severity.INFO,
+    needs=(("backward", "frames_per_batch"),),
+    summary="Frames that no minibatch gets, or a total that is no multiple of the batch",
+)
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.semantics import training
+    from ppolint.semantics.components import Buffer, Collector
+
+    pipeline = file.pipeline
+    for buffer, (story, _) in training.feeding_buffers(pipeline).items():
+        for step in story.of("sample"):
+            if step.method != "sample" or buffer not in step.components or not step.loops:
+                continue
+            loop = step.loops[-1]
+            size = step.argument(0, "batch_size")
+            if size is None and isinstance(buffer, Buffer):
+                size = buffer.batch_size
+            rows = training.number(file, size)
+            found = _floor_division(file, loop.iterable)
+            if not rows or found is None or found[1] != rows:
+                continue
+            left = int(found[0] % rows)
+            if left:
+                yield rule.at(
+                    file.at(loop.node.iter, step.site),
+                    f"{left} of {found[0]:g} frames are in no minibatch: "
+                    f"{found[0]:g} is no multiple of {rows:g}",
+                    help="choose sizes that divide, or iterate over the buffer",
+                    scope=step.scope,
+                )
+    for collector in pipeline.collectors:
+        if not isinstance(collector, Collector):
+            continue
+        frames = training.number(file, collector.frames_per_batch)
+        total = training.number(file, collector.total_frames)
+        if not frames or not total or total < 0 or total % frames == 0:
+            continue
+        node = file.keyword_node(collector.call, "total_frames") if collector.here else None
+        yield rule.at(
+            file.span(node) if node is not None else collector.span,
+            f"{total:g} frames are no multiple of the batch of {frames:g}: "
+            f"{-(-total // frames) * frames:g} are collected",
+            help="make `total_frames` a multiple of `frames_per_batch`",
+            scope=collector.site.frame.scope,
+        )
+
+
+def _floor_division(file: FileModel, iterable: Any) -> tuple[float, float] | None:
+    """The numbers of `range(a // b)`."""
+    from ppolint.semantics import training
+
+    core = iterable.core if iterable is not None else None
+    if core is None or core.op != "fn" or core.data != "range" or len(core.args) != 1:
+        return None
+    leaves = file.pipeline.wiring.leaves(core.args[0])
+    if len(leaves) != 1 or leaves[0].op != "fn" or leaves[0].data != "FloorDivide":
+        return None
+    left, right = (training.number(file, a) for a in leaves[0].args)
+    return (left, right) if left is not None and right else None

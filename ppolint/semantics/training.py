@@ -1,0 +1,267 @@
+"""Questions about a training loop that several rules ask of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.components import (
+    UNKNOWN,
+    Buffer,
+    Collector,
+    Component,
+    Environment,
+    Estimator,
+    Loss,
+    Unknown,
+)
+from ppolint.semantics.hyperparameters import known_number
+from ppolint.semantics.lineage import Path
+from ppolint.semantics.program import Loop
+from ppolint.semantics.story import Step, Story
+from ppolint.semantics.values import Value
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+    from ppolint.semantics.pipeline import Pipeline
+
+RANDOM_TYPES = ("RANDOM",)
+_ORDERED_KEEPING = ("device", "copy", "cast", "method", "write", "module", "advantage", "loss")
+
+
+# -- losses and their data --------------------------------------------------------------------
+def is_ppo(component: Any) -> bool:
+    return isinstance(component, Loss) and component.is_ppo
+
+
+def ppo_steps(story: Story) -> list[Step]:
+    """The steps in which a loss of the PPO family is computed with gradients."""
+    return [
+        s for s in story.of("loss") if any(is_ppo(c) for c in s.components) and not s.no_grad
+    ]
+
+
+def on_policy_steps(story: Story) -> list[Step]:
+    """Like `ppo_steps`, A2C and Reinforce included."""
+    return [
+        s for s in story.of("loss")
+        if any(isinstance(c, Loss) and c.is_on_policy for c in s.components) and not s.no_grad
+    ]  # fmt: skip
+
+
+def trained_stories(pipeline: Pipeline) -> list[tuple[Story, list[Step]]]:
+    """The stories that train a loss of the PPO family, with its steps."""
+    return [(s, steps) for s in pipeline.training if (steps := ppo_steps(s))]
+
+
+def feeding_buffers(pipeline: Pipeline) -> dict[Buffer, tuple[Story, Step]]:
+    """The buffers whose samples reach a PPO loss: buffer -> story and loss step."""
+    out: dict[Buffer, tuple[Story, Step]] = {}
+    for story, steps in trained_stories(pipeline):
+        for step in steps:
+            for path in step.data.paths:
+                if path.origin == "buffer" and isinstance(path.component, Buffer):
+                    out.setdefault(path.component, (story, step))
+    return out
+
+
+def is_sampled(path: Path) -> bool:
+    """Whether a path's rows are drawn at random: from a buffer of rows, or by a permutation."""
+    return any(o.kind == "sample" for o in path.operations) or path.origin == "buffer"
+
+
+def trained_rollouts(pipeline: Pipeline) -> set[Value]:
+    """The results of `env.rollout` that an estimator, a loss or a buffer gets."""
+    out: set[Value] = set()
+    for step in pipeline.steps:
+        if step.kind in ("advantage", "loss", "extend"):
+            out.update(p.value.core for p in step.data.paths if p.origin == "rollout")
+    return out
+
+
+# -- sizes --------------------------------------------------------------------------------------
+def number(file: FileModel, value: Value | Unknown | None, depth: int = 0) -> float | None:
+    """The number a value has, folded through arithmetic over known numbers; else None."""
+    if not isinstance(value, Value) or depth > 8:
+        return None
+    found = known_number(file, value)
+    if found is not None:
+        return found
+    core = value.core
+    if core.op in ("mul", "add", "div") or (core.op == "fn" and core.data == "FloorDivide"):
+        parts = [number(file, a, depth + 1) for a in core.args]
+        if any(p is None for p in parts):
+            return None
+        total = parts[0]
+        for part in parts[1:]:
+            if core.op == "mul":
+                total *= part  # type: ignore[operator]
+            elif core.op == "add":
+                total += part  # type: ignore[operator]
+            elif not part:
+                return None
+            else:
+                total = total / part if core.op == "div" else total // part  # type: ignore[operator]
+        return total
+    if core.op == "neg":
+        inner = number(file, core.args[0], depth + 1)
+        return None if inner is None else -inner
+    leaves = file.pipeline.wiring.leaves(value)
+    if len(leaves) == 1 and leaves[0] is not core:
+        return number(file, leaves[0], depth + 1)
+    return None
+
+
+def factors_of(file: FileModel, value: Value) -> list[Value]:
+    """The factors of a product, names and attributes resolved."""
+    leaves = file.pipeline.wiring.leaves(value)
+    core = leaves[0] if len(leaves) == 1 else value.core
+    if core.op == "mul":
+        return [f for a in core.args for f in factors_of(file, a)]
+    return [core]
+
+
+# -- environments ---------------------------------------------------------------------------------
+def is_batched(path: Path) -> bool | Unknown:
+    """Whether the data of a collector or rollout has an environment dimension before time."""
+    source = path.component
+    if isinstance(source, Collector):
+        if source.name in ("MultiSyncCollector", "DistributedSyncCollector"):
+            layout = source.argument("cat_results")
+            if layout is None:
+                return True
+            return True if source.pipeline.text(layout) == "stack" else UNKNOWN
+        envs = source.envs
+    elif isinstance(source, Environment):
+        envs = (source,)
+    else:
+        return UNKNOWN
+    known = {e.is_batched if isinstance(e, Environment) else UNKNOWN for e in envs}
+    return known.pop() if len(known) == 1 else UNKNOWN
+
+
+# -- loops ------------------------------------------------------------------------------------------
+def collector_loops(story: Story) -> dict[Loop, Collector]:
+    """The loops that get a batch of a collector in every iteration."""
+    out: dict[Loop, Collector] = {}
+    for step in story.of("collect"):
+        component = step.component
+        if not isinstance(component, Collector):
+            continue
+        loop = step.loop
+        if loop is None and step.loops:
+            loop = step.loops[-1]
+        if loop is not None:
+            out.setdefault(loop, component)
+    return out
+
+
+def training_loops(story: Story) -> set[Loop]:
+    """The outermost loops in which a loss is trained."""
+    return {s.loops[0] for s in on_policy_steps(story) if s.loops}
+
+
+def minibatch_loop(step: Step, story: Story) -> Loop | None:
+    """The loop over minibatches around a loss step: the innermost one in which rows are chosen."""
+    for loop in reversed(step.loops):
+        for other in story.of("sample"):
+            if other.loop is loop or (other.loop is None and other.loops[-1:] == (loop,)):
+                return loop
+    return step.loops[-1] if step.loops else None
+
+
+# -- optimisation -------------------------------------------------------------------------------------
+def innermost(step: Step) -> Loop | None:
+    return step.loops[-1] if step.loops else None
+
+
+def together(step: Step, story: Story, *kinds: str) -> list[Step]:
+    """The steps of these kinds in the same innermost loop (or deeper) as `step`, in order."""
+    depth = len(step.loops)
+    return [s for s in story.of(*kinds) if s.loops[:depth] == step.loops]
+
+
+def share(a: Step, b: Step, pipeline: Pipeline) -> bool:
+    """Whether two steps may be about the same parameters: one optimiser, or its modules."""
+    left, right = reach(a), reach(b)
+    if UNKNOWN in left or UNKNOWN in right or not left or not right:
+        return True
+    return bool(left & right)
+
+
+def reach(step: Step) -> set[Any]:
+    """The components whose parameters a step is about, their parts included."""
+    out: set[Any] = set()
+    for component in step.components:
+        out |= parameters(component)
+    return out
+
+
+def parameters(component: Any) -> set[Any]:
+    """A component and everything that has its parameters: members, networks, parts."""
+    from ppolint.semantics.components import Module, Optimiser
+
+    if not isinstance(component, Component):
+        return {UNKNOWN}
+    out: set[Any] = {component}
+    if isinstance(component, Optimiser):
+        for owned in component.optimises:
+            out |= parameters(owned)
+        if not component.complete:
+            out.add(UNKNOWN)
+    elif isinstance(component, Loss):
+        for network in (*component.actors, *component.critics):
+            out |= parameters(network) if network is not None else set()
+    elif isinstance(component, Module):
+        out.update(component.walk())
+        if component.parent is not None:
+            out.add(component.parent)
+            out.update(component.parent.walk())  # type: ignore[attr-defined]
+        out.discard(None)
+        out.discard(UNKNOWN)
+    return out
+
+
+def has_unseen_use(pipeline: Pipeline, component: Component) -> bool:
+    """Whether a component is handed to code that cannot be seen."""
+    wanted = component.call.core
+    for event in pipeline.file.events:
+        if event.kind not in ("call", "method") or event.value.core is wanted:
+            continue
+        if event.value.core.op != "call" or not event.args:
+            continue
+        name = event.base.dotted if event.base is not None else None
+        root = (name or "").partition(".")[0]
+        if root in ("torch", "torchrl", "tensordict", "builtins", "tqdm", "logging", "copy"):
+            continue
+        if event.kind == "method" and pipeline.candidates(event.base) != (UNKNOWN,):
+            continue
+        for argument in event.args:
+            if component in pipeline.candidates(argument):
+                return True
+    return False
+
+
+def links(pipeline: Pipeline) -> Iterator[tuple[Estimator, Loss]]:
+    """Estimators with the PPO losses that get their advantages, in one story."""
+    seen: set[tuple[int, int]] = set()
+    for story, steps in trained_stories(pipeline):
+        applied = [s for s in story.of("advantage") if isinstance(s.component, Estimator)]
+        losses = [c for s in steps for c in s.components if is_ppo(c)]
+        for step in applied:
+            estimator = step.component
+            if estimator.loss is not None:
+                continue
+            fed = {c for s in steps if _gets(pipeline, s, estimator) for c in s.components if is_ppo(c)}
+            if not fed and len(set(losses)) == 1 and len({s.component for s in applied}) == 1:
+                fed = set(losses)
+            for loss in fed:
+                if (id(estimator), id(loss)) not in seen:
+                    seen.add((id(estimator), id(loss)))
+                    yield estimator, loss  # type: ignore[misc]
+
+
+def _gets(pipeline: Pipeline, step: Step, estimator: Estimator) -> bool:
+    return any(
+        o.component is estimator for p in pipeline.history(step) for o in p.did("advantage")
+    )
