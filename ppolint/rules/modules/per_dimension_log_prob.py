@@ -1,0 +1,80 @@
+"""A distribution that gives each dimension of the action a log-probability of its own.
+
+What it does
+    Reports `torch.distributions.Normal` as the distribution class of a `ProbabilisticActor`. Silent
+    where the action is known to have one dimension.
+
+Why is this bad
+    The probability of an action is that of all its dimensions together. Without the sum the loss
+    clips and weighs a ratio for each dimension, which is not the objective of PPO.
+
+Example
+    actor = ProbabilisticActor(
+        module, in_keys=["loc", "scale"], distribution_class=Normal, return_log_prob=True
+    )
+
+Use instead
+    actor = ProbabilisticActor(
+        module, in_keys=["loc", "scale"], distribution_class=IndependentNormal, return_log_prob=True
+    )
+
+What happens at run time
+    On a two-dimensional action the stored log-probability has the shape [32, 2] instead of [32], and
+    the loss returns a scalar without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.findings import Applicability, Edit, Finding, Fix, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO407",
+    name="per-dimension-log-prob",
+    severity=Severity.ERROR,
+    needs=(("ProbabilisticActor",), ("Normal",)),
+    summary="`torch.distributions.Normal` as the distribution of an action vector",
+    fix=Applicability.UNSAFE,
+)
+
+_NORMAL = ("torch.distributions.Normal", "torch.distributions.normal.Normal")
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.rules.modules._actors import built_here, environments
+    from ppolint.semantics.gym_tasks import Task, task
+
+    for actor in built_here(file, "ProbabilisticActor"):
+        if actor.distribution not in _NORMAL:
+            continue
+        tasks = [task(env) for env in environments(actor)]
+        known = bool(tasks) and all(isinstance(t, Task) for t in tasks)
+        if known and all(t.dimensions <= 1 for t in tasks):  # type: ignore[union-attr]
+            continue
+        argument = file.keyword_node(actor.call, "distribution_class")
+        yield rule.at(
+            file.span(argument) if argument is not None else actor.span,
+            "`torch.distributions.Normal` keeps one log-probability for each action dimension: the "
+            "loss clips a ratio for each of them",
+            help="use `IndependentNormal`, or `TanhNormal` with the bounds of the action",
+            scope=file.scope(actor.site),
+            fix=_fix(file, argument),
+        )
+
+
+def _fix(file: FileModel, argument: Any) -> Fix | None:
+    from ppolint.semantics.edits import imported_beside
+
+    known = imported_beside(file, "ProbabilisticActor", "IndependentNormal", ("torchrl.modules",))
+    if argument is None or known is None:
+        return None
+    name, imports = known
+    edit = Edit(*file.span(argument.value), name)
+    return rule.mend("Use the independent Normal", edit, *imports)
