@@ -121,6 +121,7 @@ class Cache:
         self._changed = False
         self._projects: dict[tuple[str, bool], int] = {}
         self._releases: dict[str, int] = {}
+        self._inputs: dict[str, tuple[str, ...]] = {}
 
     def reopened(self, list_files: Callable[[str], Iterable[str]]) -> Cache:
         """The cache as it was saved, to be asked again after files have changed."""
@@ -132,7 +133,8 @@ class Cache:
                 stored = json.load(file)
         except (OSError, ValueError):  # none yet, or cut short: start afresh
             return {}
-        return stored if stored.get("header") == self._header else {}
+        known = isinstance(stored, dict) and stored.get("header") == self._header
+        return stored if known else {}
 
     def _plan(self, plan: str) -> int:
         return self._plans.setdefault(plan, len(self._plans))
@@ -181,7 +183,8 @@ class Cache:
         """A number for the files that say which TorchRL release `folder` uses."""
         known = self._releases.get(folder)
         if known is None:
-            known = self._releases[folder] = self._mixed(1, inputs(folder))
+            known = self._mixed(1, inputs(folder, self._inputs))
+            self._releases[folder] = known
         return known
 
     def _project_state(self, root: str, whole: bool) -> int:

@@ -17,12 +17,16 @@ class Projects:
 
     def __init__(self, resolver: SettingsResolver) -> None:
         self._resolver = resolver
+        self._roots: dict[str, str] = {}
         self._files: dict[str, tuple[str, ...]] = {}
         self._projects: dict[str, Project] = {}
         self._walked: list[tuple[str, list[Target]]] = []
 
     def afresh(self) -> Projects:
         """The same, knowing nothing about the content of files: they have changed."""
+        from ppolint.settings.release import forget
+
+        forget()
         again = Projects(self._resolver)
         again._walked, again._files = self._walked, self._files
         return again
@@ -49,7 +53,11 @@ class Projects:
 
     def root_of(self, absolute: str) -> str:
         """The root of the project that a file is in."""
-        return project_root(os.path.dirname(absolute))
+        folder = os.path.dirname(absolute)
+        known = self._roots.get(folder)
+        if known is None:
+            known = self._roots[folder] = project_root(folder)
+        return known
 
     def project(self, root: str) -> Project:
         """The project at `root`."""

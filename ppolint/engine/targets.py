@@ -23,9 +23,18 @@ _STATES_DEPENDENCIES = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)
-def inputs(folder: str) -> tuple[str, ...]:
-    """Paths, from `folder` up to its repository's root, that may state a dependency."""
+def inputs(folder: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Paths, from `folder` up to its repository's root, that may state a dependency.
+
+    `known` are the answers of this run: most folders of a project share them.
+    """
+    answer = known.get(folder)
+    if answer is None:
+        answer = known[folder] = _inputs(folder, known)
+    return answer
+
+
+def _inputs(folder: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     try:
         names = sorted(os.listdir(folder))
     except OSError:  # it has just vanished: nothing to read there
@@ -41,7 +50,7 @@ def inputs(folder: str) -> tuple[str, ...]:
     parent = os.path.dirname(folder)
     if ".git" in names or parent == folder:
         return tuple(found)
-    return (*found, *inputs(parent))
+    return (*found, *inputs(parent, known))
 
 
 def stated(settings: Settings, option: str | None) -> tuple[str, str] | None:

@@ -171,7 +171,6 @@ class Walker:
 _ROOT_MARKS = ("setup.py", "setup.cfg", ".git")
 
 
-@lru_cache(maxsize=4096)
 def project_root(folder: str) -> str:
     """The root of the project that `folder` is in: the nearest folder, at or above it, with a
     `pyproject.toml` of a project or of ppolint, a `setup.py`, a `setup.cfg` or a `.git`; else
@@ -186,7 +185,6 @@ def project_root(folder: str) -> str:
     return current
 
 
-@lru_cache(maxsize=4096)
 def _is_root(folder: str) -> bool:
     try:
         with open(os.path.join(folder, "pyproject.toml"), "rb") as stream:

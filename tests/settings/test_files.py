@@ -47,7 +47,14 @@ def collect(*paths: str, **options) -> list[str]:
 
 
 def test_a_walk_leaves_out_what_is_no_code_of_the_project(tree: Path) -> None:
-    assert collect(".") == ["a.py", "b.pyi", "c.ipynb", "src/.hidden.py", "src/e.py", "src/out/l.py"]
+    assert collect(".") == [
+        "a.py",
+        "b.pyi",
+        "c.ipynb",
+        "src/.hidden.py",
+        "src/e.py",
+        "src/out/l.py",
+    ]
 
 
 def test_paths_are_shown_as_they_were_named(tree: Path) -> None:
@@ -108,11 +115,7 @@ def test_settings_belong_to_their_folder(tree: Path) -> None:
     assert collect(".") == ["a.py", "b.pyi", "c.ipynb", "src/.hidden.py", "src/e.py"]
 
 
-def test_the_root_of_a_project(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_root_of_a_project(tree: Path) -> None:
     assert project_root(str(tree / "src" / "out")) == str(tree)
     (tree / "src" / "setup.py").write_text("")
-    project_root.cache_clear()
-    from ppolint.settings import files
-
-    files._is_root.cache_clear()
     assert project_root(str(tree / "src" / "out")) == str(tree / "src")

@@ -74,7 +74,9 @@ def _ignored_by_git(root: Path) -> set[str]:
     return set(run.stdout.replace('"', "").split("\n")) - {""}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(patterns=st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))
 def test_gitignore_agrees_with_git(repository: Path, patterns: list[str]) -> None:
     text = "\n".join(patterns) + "\n"
