@@ -45,7 +45,8 @@ class TargetRelease:
     a range. `tensordict` are those the project asks for itself, empty when it leaves them to
     TorchRL. `specifier` is the statement in normal form and `source` where it stands
     ("pyproject.toml:12"); `stated` is False when nothing was found and the newest release is
-    assumed. `notes` are things to tell: disagreements, releases that are not known.
+    assumed. `notes` are things to tell: disagreements, releases that are not known. `chosen`: a
+    user named it (command line, configuration), not a file of dependencies.
     """
 
     torchrl: tuple[str, ...]
@@ -55,6 +56,13 @@ class TargetRelease:
     stated: bool = True
     tensordict: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    chosen: bool = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the project keeps itself on releases older than the newest: their names are the
+        right ones there, and advice about later releases was not asked for."""
+        return self.stated and not self.chosen and self.newest != known_releases()["torchrl"][-1]
 
     @property
     def floor(self) -> str:
@@ -98,7 +106,7 @@ def parse_target(text: str, source: str) -> TargetRelease:
             ) from None
     if not len(specifier):
         raise ValueError(f"{source}: a TorchRL release or range is needed")
-    return _target(specifier, source)
+    return replace(_target(specifier, source), chosen=True)
 
 
 def target_release(

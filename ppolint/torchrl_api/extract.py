@@ -198,7 +198,7 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
                 known.add(id(node.comparators[0]))
                 take(node.left)
         elif isinstance(node, ast.If) and node.body and isinstance(node.body[-1], ast.Raise):
-            if _is_presence_test(node.test, name):
+            if _is_presence_test(node.test, name) and node in function.body:
                 take(node.test.left, "bad")
             elif node in function.body and _tests_leftovers(node.test, name):
                 use["reject"] = True

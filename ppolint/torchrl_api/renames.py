@@ -196,6 +196,8 @@ ARGUMENTS: tuple[ArgumentChange, ...] = (
     *(ArgumentChange(owner, "local_init_rb", None, note="the buffer is always initialised where it is used") for owner in _BASE_COLLECTORS[:2]),
     ArgumentChange("torchrl.envs.TransformedEnv", "env", "base_env", "0.10.0"),
     ArgumentChange("torchrl.trainers.LogScalar", "reward_key", "key"),
+    ArgumentChange("torchrl.trainers.LogValidationReward", "exploration_mode", "exploration_type", "0.2.0"),
+    ArgumentChange("torchrl.envs.UnsqueezeTransform", "unsqueeze_dim", "dim", "0.5.0"),
     ArgumentChange("tensordict.nn.CompositeDistribution", "aggregate_probabilities", None, "0.7.0", note="call `tensordict.nn.set_composite_lp_aggregate` instead"),
     ArgumentChange("torchrl.collectors.BaseCollector.update_policy_weights_", "policy_weights", "policy_or_weights", "0.9.0"),
     ArgumentChange("torchrl.record.loggers.get_logger", "use_ray_service", "service_backend", "0.14.0", exact=False, note='`service_backend="ray"`'),

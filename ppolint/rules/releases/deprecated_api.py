@@ -3,7 +3,9 @@
 What it does
     Reports names, arguments and exploration modes that are deprecated in the newest release the
     project targets, where what replaces them is known: old collector names on 0.11 and 0.12, old
-    spec names on 0.6 to 0.10, `ExplorationType.MODE` with a `TanhNormal`.
+    spec names on 0.6 to 0.10, `ExplorationType.MODE` with a `TanhNormal`. A project whose own
+    dependency files keep it on an older release is told only about the last: the others are right
+    there, until somebody asks with `--torchrl-version`.
 
 Why is this bad
     The next release may not have it. `ExplorationType.MODE` fails now: a `TanhNormal` has had no
@@ -57,6 +59,9 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.releases._imports import mentions
 
     ctx = context(file)
+    yield from _exploration_modes(ctx)
+    if ctx.target.frozen:
+        return
     for mention in mentions(ctx):
         finding = _deprecated(ctx, mention)
         if finding is not None:
@@ -68,7 +73,6 @@ def check(file: FileModel) -> Iterator[Finding]:
         yield rule.at(
             verdict.span, verdict.message, help=verdict.help, scope=verdict.scope, fix=fix
         )
-    yield from _exploration_modes(ctx)
 
 
 def _deprecated(ctx: Context, mention: Mention) -> Finding | None:
