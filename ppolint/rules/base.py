@@ -24,7 +24,8 @@ class Rule:
     after `re:`. The cheapest and rarest group comes first: the next is looked at only when it holds.
     `fix` is the applicability of the fix the rule can offer, or None. `default` is False for a rule
     that has to be selected by name or code. `across_files` marks a rule whose answer depends on
-    other files of the project. `torchrl` is a version specifier of the releases it is about.
+    other files of the project. `program` is the kind of program it is about, asked before a file is
+    parsed: "torch", "rl" (reinforcement learning with torch), or None for any. `torchrl` is a version specifier of the releases it is about.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Rule:
     fix: Applicability | None = None
     default: bool = True
     across_files: bool = False
+    program: str | None = None
     torchrl: str | None = None
     _check: Check | None = field(default=None, repr=False)
 

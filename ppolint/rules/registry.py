@@ -45,6 +45,7 @@ class RuleEntry(NamedTuple):
     fix: str | None
     default: bool
     across_files: bool
+    program: str | None
     torchrl: str | None
     module: str
 
@@ -139,6 +140,7 @@ def discover(broken: list[str] | None = None) -> list[RuleEntry]:
             fix=rule.fix.value if rule.fix is not None else None,
             default=rule.default,
             across_files=rule.across_files,
+            program=rule.program,
             torchrl=rule.torchrl,
             module=module,
         )

@@ -1,14 +1,20 @@
-"""Whether code is about reinforcement learning, by what it does and imports, never by its names."""
+"""What kind of program a file belongs to, by what it imports and does, never by its names.
+
+Two questions are asked before a file is parsed, and again by rules: is it part of a PyTorch
+program, and is it about reinforcement learning. The text of the file answers first; where it does
+not tell, the files that it is connected with by imports decide.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.project import imported_names
+from ppolint.semantics.project import imported_names, torch_by_imports
 
 if TYPE_CHECKING:
-    from ppolint.semantics.model import FileModel
     from ppolint.semantics.project import Project
 
 ENVIRONMENT_PACKAGES = frozenset(
@@ -18,38 +24,75 @@ ENVIRONMENT_PACKAGES = frozenset(
     "nasim highway_env babyai pybulletgym mujoco_py gym_super_mario_bros nes_py vizdoom "
     "deepmind_lab minerl crafter safety_gymnasium mani_skill maniskill craftium".split()
 )
-# the result of a step of an environment, taken apart: `obs, reward, done, info = env.step(action)`
-_STEP = re.compile(r"^[^=#\n]*,[^=#\n]*,[^=\n]*=[^=\n]*\.step\(", re.M)
+_STEP = re.compile(r"\.step\(")
+# What a policy-gradient loss is made of, when the environment is elsewhere.
+_POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
+_LINE = 300
 
 
-def is_reinforcement_learning(file: FileModel) -> bool:
-    """Whether this file, or a file connected with it by imports, steps an environment."""
-    text = file.source.text
-    if speaks_of_environments(text):
+class Program:
+    """The answers for one file; `consulted` tells whether the project had to be asked."""
+
+    def __init__(self, text: str, path: str, project: Project | None) -> None:
+        self.text = text
+        self.path = path
+        self.project = project
+        self.consulted = False
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        return imported_names(self.text)
+
+    @cached_property
+    def uses_torch(self) -> bool:
+        """Whether the file is part of a PyTorch program (not of a JAX or TensorFlow one)."""
+        answer = torch_by_imports(self.imports)
+        if answer is not None or self.project is None:
+            return bool(answer)
+        self.consulted = True
+        return self.project.uses_torch(self.path, self.text)
+
+    @cached_property
+    def is_reinforcement_learning(self) -> bool:
+        """Whether the file, or one connected with it, steps an environment or trains a policy."""
+        if speaks_of_environments(self.text, self.imports):
+            return True
+        if all(word in self.text for word in _POLICY_GRADIENT):
+            return True
+        if self.project is None:
+            return False
+        self.consulted = True
+        return connected(self.project, self.path)
+
+    def is_a(self, kind: str | None) -> bool:
+        """Whether the file is part of the kind of program a rule is about: "torch", "rl", None."""
+        if kind is None:
+            return True
+        return self.uses_torch and (kind == "torch" or self.is_reinforcement_learning)
+
+
+def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> bool:
+    """Whether a text imports an environment package, or takes the result of a step apart:
+    `obs, reward, done, info = env.step(action)`."""
+    names = imported_names(text) if imports is None else imports
+    if {name.partition(".")[0] for name in names} & ENVIRONMENT_PACKAGES:
         return True
-    if file.project is None:
-        return False
-    file.consulted_project = True
-    return connected(file.project, file.source.path)
-
-
-def speaks_of_environments(text: str) -> bool:
-    """Whether a text imports an environment package or takes the result of a step apart."""
-    roots = {name.partition(".")[0] for name in imported_names(text)}
-    return bool(roots & ENVIRONMENT_PACKAGES) or _STEP.search(text) is not None
+    for match in _STEP.finditer(text):
+        start = text.rfind("\n", max(0, match.start() - _LINE), match.start()) + 1
+        targets, equals, _ = text[start : match.start()].partition("=")
+        if equals and targets.count(",") >= 2 and "#" not in targets and "(" not in targets:
+            return True
+    return False
 
 
 def connected(project: Project, path: str) -> bool:
     """Whether a file that imports `path`, directly or not, or that it imports, is about RL."""
-    import os
-
     start = os.path.abspath(path)
     cache = project.__dict__.setdefault("_evidence_cache", {})
     if start in cache:
         return cache[start]
     seen = {start}
-    queue = list(project.importers.get(start, ()))
-    queue += [t for n in project.imports(start) if (t := project._file_of(n, start)) is not None]
+    queue = [*project.importers.get(start, ()), *project.imported_files(start)]
     answer = False
     while queue:
         current = queue.pop()

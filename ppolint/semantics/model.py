@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.evaluator import Evaluator
+from ppolint.semantics.evidence import Program
 from ppolint.semantics.parsing import ParseError, parse
 from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, Loop, Site
 from ppolint.semantics.spans import spans
@@ -49,7 +50,8 @@ class FileModel:
         self.tree = tree
         self.project = project
         self.release = release
-        self.consulted_project = False
+        self.program = Program(source.text, source.path, project)
+        self.searched_project = False
         self._evaluator = Evaluator(tree, source.path, project)
         self._evaluator.run()
         self.values = self._evaluator.values
@@ -65,6 +67,11 @@ class FileModel:
         from ppolint.semantics.pipeline import Pipeline
 
         return Pipeline(self)
+
+    @property
+    def consulted_project(self) -> bool:
+        """Whether an answer depended on which files the project has, or on what is in them."""
+        return self.searched_project or self.program.consulted
 
     # -- tables -----------------------------------------------------------------------------
     @property
@@ -90,16 +97,15 @@ class FileModel:
         """Other files that this model was made from."""
         return self._evaluator.dependencies
 
-    @cached_property
+    @property
     def uses_torch(self) -> bool:
         """Whether the file belongs to a PyTorch program: itself, or through the project."""
-        from ppolint.semantics.project import imported_names, torch_by_imports
+        return self.program.uses_torch
 
-        answer = torch_by_imports(imported_names(self.source.text))
-        if answer is not None or self.project is None:
-            return bool(answer)
-        self.consulted_project = True
-        return self.project.uses_torch(self.source.path, self.source.text)
+    @property
+    def is_reinforcement_learning(self) -> bool:
+        """Whether the file is about reinforcement learning: itself, or through the project."""
+        return self.program.is_reinforcement_learning
 
     # -- patterns that several rules look at ------------------------------------------------
     @cached_property

@@ -175,8 +175,7 @@ class Project:
     def _connected_to_torch(self, path: str, names: Iterable[str]) -> bool:
         """Breadth first over imports in both directions, not through other frameworks' files."""
         seen = {path}
-        forward = [p for n in names if (p := self._file_of(n, path)) is not None]
-        queue = [*forward, *self.importers.get(path, ())]
+        queue = [*self.imported_files(path, names), *self.importers.get(path, ())]
         while queue:
             current = queue.pop()
             if current in seen:
@@ -189,6 +188,11 @@ class Project:
                 continue
             queue.extend(self.importers.get(current, ()))
         return False
+
+    def imported_files(self, path: str, names: Iterable[str] | None = None) -> list[str]:
+        """The files of the project that a file imports."""
+        names = self.imports(path) if names is None else names
+        return sorted({p for n in names if (p := self._file_of(n, path)) is not None})
 
     def _file_of(self, dotted: str, importer: str) -> str | None:
         located = self.locate(dotted, importer)

@@ -456,7 +456,7 @@ def _power_sums(file: FileModel) -> Iterator[Recursion]:
             loops = ()
             if core.op == "comp":
                 core = core.args[0].core
-                loops = (file.loops[value.args[0].core.data],)  # type: ignore[index]
+                loops = (file.loops[arg.core.data],)  # type: ignore[index]
             parts.extend((f, loops) for f in _product(core))  # type: ignore[misc]
         if len(parts) < 2:
             continue

@@ -112,6 +112,13 @@ _ELEMENTWISE = frozenset(
 _CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
 
 
+def _literal(core: Value) -> tuple[Value, ...]:
+    """The members of a list written out in the source: `[reward]`."""
+    if core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.kind == "list":
+        return core.data.items or ()
+    return ()
+
+
 class _Provenance:
     """Tells the role of a value in a step of experience."""
 
@@ -137,6 +144,9 @@ class _Provenance:
             return frozenset().union(*(self.roles(p) for p in parts))
         if self._accumulates(core):
             return frozenset()
+        literal = _literal(core)
+        if len(literal) == 1:
+            return self.roles(literal[0])
         direct = self._step_part(core)
         if direct is not None:
             return frozenset({direct})
@@ -171,6 +181,7 @@ class _Provenance:
             out.append(value)
             if value.op != "reduce":
                 stack.extend(value.args)
+                stack.extend(_literal(value))
         return out
 
     def _is_policy_call(self, value: Value) -> bool:

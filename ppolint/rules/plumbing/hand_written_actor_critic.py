@@ -57,6 +57,7 @@ rule = Rule(
     code="PPO121",
     name="hand-written-actor-critic",
     severity=Severity.INFO,
+    program="torch",
     needs=(("log_prob",), ("sample", "rsample"), ("Module",)),
     summary="One module that builds a distribution, samples, and computes a value by hand.",
 )
@@ -64,8 +65,6 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     from ppolint.semantics.policies import actor_critics
 
     for cls in actor_critics(file):

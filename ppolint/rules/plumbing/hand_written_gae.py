@@ -52,10 +52,14 @@ rule = Rule(
     code="PPO104",
     name="hand-written-gae",
     severity=Severity.WARNING,
+    program="torch",
     needs=(
-        ("reversed", "[::-1]", "range", "while", "flip", "flipud", "lfilter", "cumsum", "insert",
-         "appendleft", "matmul", "einsum", "dot", "@", "return", "triu", "tril"),
-        ("*", "mul", "multiply", "lfilter", "addcmul"),
+        ("reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft",
+         "cumsum", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
+         r"re:range\([^\n]*-\s*1\s*\)", r"re:\bwhile\b", r"re:\*\*\s*\(?[A-Za-z]",
+         r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
+         r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1"),
+        ("*", "mul", "multiply", "addcmul", "lfilter"),
     ),
     summary="Generalised advantage estimation written by hand.",
 )  # fmt: skip
@@ -63,15 +67,12 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
-    from ppolint.semantics.evidence import is_reinforcement_learning
     from ppolint.semantics.hyperparameters import shown
 
     for found in file.recursions:
         if found.kind != "gae":
             continue
-        if not (found.certain or file.surrogates or is_reinforcement_learning(file)):
+        if not (found.certain or file.is_reinforcement_learning):
             continue
         names = ("gamma", "lmbda")
         values = [shown(file, f) or "..." for f in found.factors[:2]]

@@ -46,6 +46,7 @@ rule = Rule(
     code="PPO102",
     name="hand-written-importance-ratio",
     severity=Severity.INFO,
+    program="rl",
     needs=(
         ("exp", "e"),
         ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp"),
@@ -56,16 +57,10 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
-    from ppolint.semantics.evidence import is_reinforcement_learning
     from ppolint.semantics.surrogate import free_ratios
 
-    found = list(free_ratios(file, file.surrogates))
-    if not found or not (file.surrogates or is_reinforcement_learning(file)):
-        return
     seen: set[int] = set()
-    for _, node, site in found:
+    for _, node, site in free_ratios(file, file.surrogates):
         if id(node) in seen:
             continue
         seen.add(id(node))

@@ -56,10 +56,12 @@ rule = Rule(
     code="PPO101",
     name="hand-written-ppo-loss",
     severity=Severity.WARNING,
+    program="torch",
     needs=(
-        ("exp", "/", "e", "div", "true_divide", "divide"),
-        ("clamp", "clip", "clamp_", "clip_", "where", "min", "max", "minimum", "maximum",
-         "fmin", "amin", "kl_divergence", "kl_div", "exp"),
+        ("clamp", "clip", "clamp_", "clip_", "where", "kl_divergence", "kl_div", "clamp_max",
+         r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
+        ("exp", "exp_", "expm1", r"re:\be\s*\*\*", r"re:\b1(?:\.0*)?\s*-", r"re:\b0?\.\d+\s*,"),
+        ("*", "mul", "multiply", "mul_"),
     ),
     summary="A clipped or KL-penalised PPO surrogate written by hand.",
 )  # fmt: skip
@@ -67,8 +69,6 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     from ppolint.semantics.hyperparameters import shown
 
     for found in file.surrogates:

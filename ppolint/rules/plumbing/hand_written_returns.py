@@ -52,11 +52,13 @@ rule = Rule(
     code="PPO105",
     name="hand-written-returns",
     severity=Severity.INFO,
+    program="rl",
     needs=(
-        ("reversed", "[::-1]", "range", "while", "flip", "flipud", "lfilter", "cumsum", "insert",
-         "appendleft", "matmul", "einsum", "dot", "@", "sum", "return", "triu", "tril",
-         "enumerate"),
-        ("*", "mul", "multiply", "lfilter", "addcmul", "+"),
+        ("reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft",
+         "cumsum", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
+         r"re:range\([^\n]*-\s*1\s*\)", r"re:\bwhile\b", r"re:\*\*\s*\(?[A-Za-z]",
+         r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
+         r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1"),
     ),
     summary="Discounted returns computed by hand.",
 )  # fmt: skip
@@ -64,13 +66,10 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
-    from ppolint.semantics.evidence import is_reinforcement_learning
     from ppolint.semantics.hyperparameters import shown
 
     for found in file.recursions:
-        if found.kind != "returns" or not (file.surrogates or is_reinforcement_learning(file)):
+        if found.kind != "returns":
             continue
         gamma = (shown(file, found.factors[0]) or "...") if found.factors else "1.0"
         yield rule.at(

@@ -47,17 +47,19 @@ rule = Rule(
     code="PPO103",
     name="hand-written-value-clipping",
     severity=Severity.WARNING,
+    program="torch",
     needs=(
-        ("clamp", "clip", "clamp_", "clip_", "min", "max", "minimum", "maximum", "where"),
+        ("clamp", "clip", "clamp_", "clip_",
+         r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
+        ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
+         "SmoothL1Loss", "HuberLoss", "L1Loss"),
     ),
     summary="A clipped value loss written by hand.",
-)
+)  # fmt: skip
 
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     from ppolint.semantics.hyperparameters import shown
     from ppolint.semantics.surrogate import value_clips
 

@@ -47,6 +47,7 @@ rule = Rule(
     code="PPO113",
     name="manual-replay-buffer",
     severity=Severity.INFO,
+    program="rl",
     default=False,
     needs=(
         ("deque", "append", "zeros", "empty", "full"),
@@ -58,8 +59,6 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     for found in file.rollouts:
         if found.kind != "replay":
             continue

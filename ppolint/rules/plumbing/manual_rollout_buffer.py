@@ -56,6 +56,7 @@ rule = Rule(
     code="PPO112",
     name="manual-rollout-buffer",
     severity=Severity.WARNING,
+    program="rl",
     needs=(
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "class", "None", "randn", "cat"),
@@ -66,8 +67,6 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     for found in file.rollouts:
         if found.kind != "buffer":
             continue

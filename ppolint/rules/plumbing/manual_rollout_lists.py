@@ -54,6 +54,7 @@ rule = Rule(
     code="PPO111",
     name="manual-rollout-lists",
     severity=Severity.WARNING,
+    program="rl",
     needs=(("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),),
     summary="A rollout gathered in parallel lists.",
 )
@@ -61,8 +62,6 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if not file.uses_torch:
-        return
     for found in file.rollouts:
         if found.kind != "lists":
             continue
