@@ -52,6 +52,12 @@ _LOSS_ATTRIBUTES = {
     "critic_network": "critics",
     "critic": "critics",
 }
+# Methods of modules and transforms that make a transform.
+_TRANSFORM_METHODS = {
+    "make_tensordict_primer": ("transform", "TensorDictPrimer"),
+    "frozen_copy": ("transform", "FrozenNorm"),
+    "to_observation_norm": ("transform", "FrozenNorm"),
+}
 _BY_MODULE = {"torch.optim": "optimiser", "torch.optim.lr_scheduler": "scheduler"}
 MAX_CANDIDATES = 16
 _FACTORY_DEPTH = 3
@@ -286,6 +292,8 @@ class Wiring:
             elif callee.op == "class":
                 cls = callee.data  # type: ignore[assignment]
                 found = self.kind_of_class(callee.data)  # type: ignore[arg-type]
+            elif callee.op == "attr":
+                found = _TRANSFORM_METHODS.get(str(callee.data))
             else:
                 found = None
             if found is not None:
