@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ppolint.engine.fixing import allowed, fix_source
+from ppolint.engine.plan import Options, Planner
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Analyser, Job, Options, Planner
+from ppolint.engine.worker import Analyser, Job
 from ppolint.rules import registry
 from ppolint.settings.files import SUFFIXES, Target
 from ppolint.settings.load import SettingsResolver

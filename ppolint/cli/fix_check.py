@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from ppolint.engine.fix_files import FixRun, fix_files, fix_one, has_fix
+from ppolint.engine.plan import Options
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Options, Result
+from ppolint.engine.run import Result
 from ppolint.reporters.style import plural
 from ppolint.settings.files import Target
 from ppolint.source.file import Source, SourceError, normalised

@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from typing import Any
 
+from ppolint.engine.plan import Options
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Options, Result, run
+from ppolint.engine.run import Result, run
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report, render
 from ppolint.settings.files import Target, Walker, project_root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ppolint.engine.run import Options, Planner
+from ppolint.engine.plan import Options, Planner
 from ppolint.engine.targets import release_for
 from ppolint.rules import registry
 from ppolint.settings.files import Target

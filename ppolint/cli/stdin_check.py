@@ -6,8 +6,10 @@ import os
 import sys
 from typing import Any
 
+from ppolint.engine.plan import Options, Planner
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Analyser, Done, Job, Options, Planner, Result
+from ppolint.engine.run import Result
+from ppolint.engine.worker import Analyser, Done, Job
 from ppolint.findings import Diagnostic
 from ppolint.settings.files import Target, excluded
 from ppolint.settings.load import SettingsResolver

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from ppolint.engine.cache import write_atomically
 from ppolint.engine.fixing import Fixed, allowed, fix_source
+from ppolint.engine.plan import Options, Planner
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Analyser, Job, Options, Planner
+from ppolint.engine.worker import Analyser, Job
 from ppolint.findings import Applicability, Finding
 from ppolint.settings.files import Target
 from ppolint.source.file import Source, SourceError, read_source

@@ -37,7 +37,7 @@ def reason_to_skip(text: str) -> tuple[str, int] | None:
             return f"it has {len(branches):,} `elif` branches, each nested in the one before", 0
     if any(_may_nest(piece) for piece in _STATEMENT.split(text)):
         for line in logical_lines(text):
-            if line.end - line.start > 2 * MAX_LINE_NESTING:
+            if line.end - line.start > MAX_LINE_NESTING:
                 nesting = expression_nesting(text[line.start : line.end])
                 if nesting > MAX_LINE_NESTING:
                     return f"an expression is nested more than {MAX_LINE_NESTING} deep", line.start
@@ -45,7 +45,7 @@ def reason_to_skip(text: str) -> tuple[str, int] | None:
 
 
 def _may_nest(piece: str) -> bool:
-    return len(piece) > 2 * MAX_LINE_NESTING and (
+    return len(piece) > MAX_LINE_NESTING and (
         sum(1 for _ in _OPERATOR.finditer(piece)) > MAX_LINE_NESTING
     )
 

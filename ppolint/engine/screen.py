@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ppolint.rules.registry import RuleEntry
 from ppolint.source.file import Source
+
+if TYPE_CHECKING:
+    from ppolint.semantics.project import Project
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -35,13 +39,14 @@ class Screen:
 
     def __init__(self, rules: Iterable[RuleEntry]) -> None:
         needs: dict[str, _Need] = {}
+        rules = [rule for rule in rules if rule.needs]
+        self._programs = {rule.code: rule.program for rule in rules}
         self._rules = [
             (
                 rule.code,
                 [[needs.setdefault(entry, _Need(entry)) for entry in g] for g in rule.needs],
             )
             for rule in rules
-            if rule.needs
         ]
 
     def passing(self, data: bytes) -> tuple[str, ...]:
@@ -75,3 +80,18 @@ class Screen:
     def passing_source(self, source: Source) -> tuple[str, ...]:
         """The codes of the rules that need to see `source`."""
         return self.passing(source.text.encode("utf-8", "surrogatepass"))
+
+    def of_program(
+        self, codes: tuple[str, ...], text: str, path: str, project: Project
+    ) -> tuple[tuple[str, ...], bool]:
+        """Those of the rules that are about the kind of program the file belongs to.
+
+        The second value tells whether other files of the project were asked for the answer.
+        """
+        if all(self._programs[code] is None for code in codes):
+            return codes, False
+        from ppolint.semantics.evidence import Program
+
+        program = Program(text, path, project)
+        kept = tuple(code for code in codes if program.is_a(self._programs[code]))
+        return kept, program.consulted

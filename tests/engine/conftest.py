@@ -9,8 +9,9 @@ import pytest
 from small_project import GAE_LOOP, OLD_IMPORT
 
 from ppolint.engine.cache import Cache
+from ppolint.engine.plan import Options
 from ppolint.engine.projects import Projects
-from ppolint.engine.run import Options, Result, run
+from ppolint.engine.run import Result, run
 from ppolint.settings.files import Walker
 from ppolint.settings.load import SettingsResolver
 from ppolint.settings.release import forget

@@ -1,0 +1,43 @@
+"""The screen never skips what a rule needs, and knows a word from a part of a word."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ppolint.engine.screen import Screen
+from ppolint.rules.registry import RuleEntry
+from ppolint.source.file import Source
+
+
+def entry(*needs: tuple[str, ...]) -> RuleEntry:
+    return RuleEntry("PPO900", "test", "info", needs, "", None, True, False, None, None, "a.b.c")
+
+
+@pytest.mark.parametrize(
+    ("needs", "text", "passes"),
+    [
+        ((("exp",),), "torch.exp(x)", True),
+        ((("exp",),), "export(x)", False),
+        ((("exp",), ("clamp", "clip")), "exp clip", True),
+        ((("exp",), ("clamp", "clip")), "exp clipped", False),
+        ((("[::-1]",),), "x[::-1]", True),
+        ((("re:reversed|-1 *, *-1",),), "range(n, -1, -1)", True),
+        ((("re:^import torch",),), "x\nimport torchrl", True),
+        ((("re:^import torch",),), "  import torch", False),
+        ((), "anything", False),
+    ],
+)
+def test_needs(needs, text: str, passes: bool) -> None:
+    assert bool(Screen([entry(*needs)]).passing(text.encode())) is passes
+
+
+def test_identifiers_in_a_notebook_are_those_of_its_code() -> None:
+    screen = Screen([entry(("exp",), ('"a"', "\\d", "re:b$"))])
+    cell = 'x = 1\nexp("a")'
+    data = json.dumps({"cells": [{"cell_type": "code", "source": cell}]}).encode()
+    assert b"nexp" in data
+    assert screen.may_pass_notebook(data)
+    assert screen.passing_source(Source.from_bytes(data, "a.ipynb"))
+    assert not screen.may_pass_notebook(b"{}")
