@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
-from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, ModuleInfo, Site
+from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site
 from ppolint.semantics.values import Value, Values, walk
 
 MAX_DEPTH = 3
@@ -18,6 +18,8 @@ _LISTS = frozenset({"builtins.list", "collections.deque"})
 _ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"})
 # What an environment written in the same file does inside a step is not the learner's story.
 _ENVIRONMENT_METHODS = frozenset({"step"})
+# Packages that are known by name, also where the project is their own repository.
+_NOT_LOOKED_INTO = frozenset({"builtins", "torch", "torchrl", "tensordict", "numpy", "gymnasium"})
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
@@ -153,6 +155,10 @@ class Calls:
             return v.none
         elif dotted == "builtins.map" and len(args) == 2:
             return self._map(args[0], args[1], node)
+        elif dotted == "itertools.accumulate" and len(args) >= 2:
+            return self._fold(args[1], args[0], kw.get("initial", args[0]), node)
+        elif dotted == "functools.reduce" and len(args) >= 2:
+            return self._fold(args[0], args[1], args[2] if len(args) > 2 else args[1], node)
         elif dotted == "typing.cast" and len(args) == 2:
             return args[1]
         return operations.function(v, dotted, args, kw)
@@ -162,6 +168,18 @@ class Calls:
         element = self.apply(function, [self.element(iterable, loop)], {}, node)  # type: ignore[attr-defined]
         self.frame.loop = loop.parent
         return self.values.make("comp", (element, iterable), loop.bit)
+
+    def _fold(self, function: Value, iterable: Value, init: Value, node: Any) -> Value:
+        """`reduce` and `accumulate`: a loop that carries its accumulator."""
+        loop = self.enter_loop("for", node, iterable)  # type: ignore[attr-defined]
+        v = self.values
+        start = v.make("carry", (), (loop.bit, "accumulator"), loops=loop.mask)
+        step = self.apply(function, [start, self.element(iterable, loop)], {}, node)  # type: ignore[attr-defined]
+        self.frame.loop = loop.parent
+        loop.carried["accumulator"] = Carried(
+            "accumulator", loop, start, init, step, node, self.site
+        )
+        return v.make("after", (init, step), loop.bit)
 
     def _apply_method(
         self,
@@ -403,7 +421,7 @@ class Calls:
         """The definition an imported name stands for, when a file of the project has it."""
         dotted = value.dotted
         project = self.project  # type: ignore[attr-defined]
-        if dotted is None or project is None or dotted.startswith("builtins."):
+        if dotted is None or project is None or dotted.partition(".")[0] in _NOT_LOOKED_INTO:
             return value
         located = project.locate(dotted, self.frame.module.path)
         if located is None:

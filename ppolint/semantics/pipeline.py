@@ -398,14 +398,24 @@ class Pipeline:
     # -- what components ask ------------------------------------------------------------------
     @cached_property
     def _labels(self) -> dict[Value, str]:
-        out: dict[Value, str] = {}
+        """Value -> the name it has where it is used: in the outermost function, its first one."""
+        best: dict[Value, tuple[int, str]] = {}
         for event in self.file.events:
             if event.kind == "bind":
-                out.setdefault(event.value.core, str(event.key))
+                name = str(event.key)
             elif event.kind == "setattr" and event.base is not None:
-                if self.file.class_of(event.base) is not None:
-                    out.setdefault(event.value.core, f"self.{event.key}")
-        return out
+                if self.file.class_of(event.base) is None:
+                    continue
+                name = f"self.{event.key}"
+            else:
+                continue
+            depth = event.site.frame.depth + (0 if event.site.frame.module.main else 100)
+            core = event.value.core
+            for value in core.args if core.op == "phi" else (core,):
+                known = best.get(value.core)
+                if known is None or depth < known[0]:
+                    best[value.core] = (depth, name)
+        return {value: name for value, (_, name) in best.items()}
 
     def label_of(self, component: Component) -> str:
         core = component.call.core
