@@ -50,7 +50,7 @@ REDUCTIONS = frozenset(
 UNARY_FN = frozenset(
     "sigmoid logsigmoid tanh softplus softmax log_softmax sign sin cos tan atan arctan isnan "
     "isfinite isinf round floor ceil logit erf erfinv gelu elu silu leaky_relu floor_ ceil_ "
-    "log1p expm1 log2 log10 exp2 reciprocal rsqrt zeros_like ones_like full_like empty_like "
+    "log1p expm1 log2 log10 exp2 reciprocal rsqrt zeros_like full_like empty_like "
     "gather index_select masked_select take_along_dim roll "
     "mse_loss smooth_l1_loss huber_loss l1_loss cross_entropy nll_loss binary_cross_entropy "
     "binary_cross_entropy_with_logits kl_div one_hot triu tril outer dot matmul mm bmm einsum "
@@ -323,6 +323,7 @@ _ARITHMETIC: dict[str, Handler] = {
     "addcdiv": _addcdiv,
     "lerp": _lerp,
     "masked_fill": _masked_fill,
+    "ones_like": lambda v, args, kw: v.make("wrap", (v.one, args[0]), "ones_like"),
     "flip": _flip,
     "flipud": _flip,
 }  # fmt: skip

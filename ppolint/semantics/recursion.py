@@ -123,7 +123,8 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
             return None
         invariant.append(factor)
     if any(_complement(part, factor) for factor in invariant for part in _parts(form.rest)):
-        return RETURNS, tuple(invariant), False
+        # a lambda-return mixes with 1 - lambda; with that factor alone it is a moving average
+        return (RETURNS, tuple(invariant), False) if len(invariant) >= 2 else None
     certain = _temporal_difference(form.rest, invariant)
     if certain:
         # the discount is the factor that the temporal difference has too
@@ -179,11 +180,28 @@ def _temporal_difference(rest: Iterable[Value], invariant: list[Value]) -> bool:
     return discounted and any(_is_negative(t) for t in flat)
 
 
-def _flat(value: Value) -> list[Value]:
+def _flat(value: Value, depth: int = 0) -> list[Value]:
+    """The terms of a sum, also of one that was computed for all steps at once and is indexed."""
     out: list[Value] = []
     for alternative in alternatives(value):
-        out.extend(terms(alternative))
+        for term in terms(alternative):
+            whole = _vectorised(term)
+            if whole is not None and depth < 3:
+                out.extend(_flat(whole, depth + 1))
+            else:
+                out.append(term)
     return out
+
+
+def _vectorised(term: Value) -> Value | None:
+    """The sum that `term` is an element of."""
+    core = term
+    for _ in range(6):
+        if core.op in ("item", "elem", "comp") or (core.op == "fn" and core.data in ("flip", "cat")):
+            core = core.args[0].core
+        else:
+            break
+    return core if core is not term and core.op == "add" else None
 
 
 def _is_negative(value: Value) -> bool:
@@ -293,30 +311,41 @@ def recursions(file: FileModel) -> list[Recursion]:
 
 def _all(file: FileModel) -> Iterator[Recursion]:
     generic: dict[int, str] = {}
-    pending: list[Recursion] = []
+    pending: dict[int, list[Recursion]] = {}
     for found in _raw(file):
-        if found.site.frame.call_site is None:
-            generic.setdefault(id(found.node), found.kind)
-            if generic[id(found.node)] == RETURNS and found.kind == GAE:
-                generic[id(found.node)] = GAE
-            yield found
-        else:
-            pending.append(found)
-    for found in pending:
-        kind = generic.get(id(found.node))
-        if kind == found.kind and found.site.frame.module.main:
+        if found.site.frame.call_site is not None:
+            pending.setdefault(id(found.node), []).append(found)
             continue
-        if kind is None and found.site.frame.module.main:
-            yield found
-            continue
-        # a helper that computes something else for these arguments: the caller's doing
+        if generic.get(id(found.node)) != GAE:
+            generic[id(found.node)] = found.kind
+        yield found
+    for node_id, calls in pending.items():
+        yield from _of_calls(calls, generic.get(node_id))
+
+
+def _of_calls(calls: list[Recursion], kind: str | None) -> Iterator[Recursion]:
+    """What a helper computes for the arguments of its calls; `kind`: for unknown arguments.
+
+    A helper that always computes the same is judged where it is written. One that computes returns
+    for one call and advantages for another is a filter: what it does is the caller's doing.
+    """
+    kinds = {c.kind for c in calls}
+    for found in calls:
         frame = found.site.frame
-        if frame.call_site is None:
-            continue
-        if kind == RETURNS or (not frame.module.main and _decided_by_caller(frame, found)):
-            yield Recursion(
-                found.kind, found.factors, found.certain, frame.call, frame.call_site
-            )
+        if frame.module.main:
+            if kind == RETURNS and len(kinds) > 1:
+                if found.kind == GAE:
+                    yield _at_call(found)
+            elif kind is None or kind == found.kind or found.kind == GAE:
+                yield found
+        elif _decided_by_caller(frame, found):
+            yield _at_call(found)
+
+
+def _at_call(found: Recursion) -> Recursion:
+    frame = found.site.frame
+    assert frame.call_site is not None
+    return Recursion(found.kind, found.factors, found.certain, frame.call, frame.call_site)
 
 
 def _decided_by_caller(frame: Frame, found: Recursion) -> bool:
@@ -339,6 +368,7 @@ def _raw(file: FileModel) -> Iterator[Recursion]:
                 carried_nodes.add(id(found.node))
                 yield found
     yield from _cells(file, carried_nodes)
+    yield from _prepended(file)
     yield from _filters(file)
     yield from _power_sums(file)
     yield from _running_discounts(file)
@@ -395,7 +425,9 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
             return other is not index.core and _is_neighbour(other, index.core)
 
         for form in affine(value, is_cell):
-            if not form.rest and event.kind != "augment":
+            if event.kind == "augment":
+                form = Affine(form.coefficient, (container,), form.whole, form.negative)
+            if not form.rest:
                 continue
             found = classify(form, loop)
             if found is None and not form.coefficient and event.kind == "store" and form.rest:
@@ -409,6 +441,34 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
             if id(node) not in known_nodes:
                 yield Recursion(*found, node, site)
             break
+
+
+def _prepended(file: FileModel) -> Iterator[Recursion]:
+    """[delta + c * rest[0], *rest]: a list that is built from its end."""
+    for value in file.of_op("fn"):
+        if value.data != "cat" or len(value.args) != 2:
+            continue
+        for one, rest in (value.args, value.args[::-1]):
+            new, container = one.core, rest.core
+            items = getattr(new.data, "items", None) if new.op == "alloc" else None
+            if not items or len(items) != 1:
+                continue
+
+            def is_end(v: Value, container: Value = container) -> bool:
+                return (
+                    v.op == "item" and v.args[0].core is container
+                    and v.args[1].number in (0, -1)
+                )  # fmt: skip
+
+            for form in affine(items[0], is_end):
+                places = file.places(value)
+                if not form.rest or not form.coefficient or not places:
+                    continue
+                node, site = places[0]
+                loop = next((lp for lp in file.loops if container.loops & lp.mask), None)
+                found = classify(form, loop)
+                if found is not None:
+                    yield Recursion(*found, node, site)
 
 
 def _nested_backwards(file: FileModel, loops: tuple[Loop, ...], value: Value) -> bool:
@@ -466,8 +526,10 @@ def _power_sums(file: FileModel) -> Iterator[Recursion]:
                 continue
             invariant = base.args if base.op == "mul" else (base,)
             kind = GAE if len(invariant) >= 2 else RETURNS
+            errors = [p for p, _ in parts if p is not factor]
+            certain = any(_temporal_difference((e,), list(invariant)) for e in errors)
             for node, site in file.places(value):
-                yield Recursion(kind, tuple(invariant), False, node, site)
+                yield Recursion(kind, tuple(invariant), certain, node, site)
             break
     yield from _augmented_powers(file)
 
@@ -552,11 +614,14 @@ def _running_discounts(file: FileModel) -> Iterator[Recursion]:
                 for alternative in alternatives(total.step):
                     if alternative.op != "add" or total.start not in alternative.args:
                         continue
-                    if any(discount.start in _product(t) for t in alternative.args):
+                    weighted = [t for t in alternative.args if discount.start in _product(t)]
+                    if weighted:
                         kind = GAE if len(constant) >= 2 else RETURNS
+                        errors = [p for t in weighted for p in _product(t)]
+                        certain = any(_temporal_difference((e,), constant) for e in errors)
                         place = _place(file, alternative, loop)
                         if place is not None:
-                            yield Recursion(kind, tuple(constant), False, *place)
+                            yield Recursion(kind, tuple(constant), certain, *place)
 
 
 def _self_calls(file: FileModel) -> Iterator[Recursion]:

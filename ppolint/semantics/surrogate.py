@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
 _REGRESSION = frozenset({"mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss"})
 _REGRESSION_MODULES = frozenset({"MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss"})
+# Lines between the clip and the minimum that still read as one statement of the loss.
+_NEAR = 12
 _MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
 
 
@@ -35,6 +37,7 @@ class Surrogate:
     epsilon: Value | None
     node: Any
     site: Site
+    first: Any  # where it starts: the clip of the ratio, when that stands before
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def is_exponential_ratio(value: Value) -> bool:
         inner = core.args[0].core
         if inner.op == "clip":
             inner = inner.args[0].core
-        if any(is_difference(a) for a in alternatives(inner)):
+        if inner.number == 0 or any(is_difference(a) for a in alternatives(inner)):
+            # exp(x - x.detach()) is 1, and its gradient is what counts
             return True
         if inner.op == "reduce" and inner.data in _MEANS and is_difference(inner.args[0]):
             return True
@@ -122,10 +126,17 @@ def _strip(value: Value) -> Value:
 
 
 def _factors(value: Value) -> list[Value]:
-    out = []
-    for factor in factors(_strip(value)):
+    """The factors of a product, sign and means dropped; a quotient is one, and so is its top."""
+    out: list[Value] = []
+    core = _strip(value)
+    for factor in core.args if core.op == "mul" else (core,):
         stripped = _strip(factor)
-        out.extend(factors(stripped) if stripped is not factor else [factor])
+        if stripped is not factor and stripped.op == "mul":
+            out.extend(_factors(stripped))
+        else:
+            out.append(stripped)
+            if stripped.op == "div":
+                out.extend(_factors(stripped.args[0]))
     return out
 
 
@@ -143,8 +154,24 @@ def surrogates(file: FileModel) -> list[Surrogate]:
             if clip is not None and clip.op == "clip" and epsilon is None:
                 hi = clip.args[2].core
                 epsilon = file.values.const(round(hi.number - 1, 10)) if hi.number else None
-            found.append(Surrogate(kind, value, ratio, epsilon, node, site))
+            first = _start(file, clip, node, site) if clip is not None else node
+            found.append(Surrogate(kind, value, ratio, epsilon, node, site, first))
     return found
+
+
+def _start(file: FileModel, clip: Value, node: Any, site: Site) -> Any:
+    """The place of the clip in the same function, if it is shortly before `node`."""
+    start = file.span(node)[0]
+    text = file.source.text
+    best, best_at = node, start
+    for part in [clip, *(v for v in walk(clip) if v.op in ("min", "max", "where"))]:
+        for other, other_site in file.places(part):
+            if other_site.frame is not site.frame or not other_site.frame.module.main:
+                continue
+            at = file.span(other)[0]
+            if at < best_at and text.count("\n", at, start) <= _NEAR:
+                best, best_at = other, at
+    return best
 
 
 def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Value | None]]:
@@ -298,7 +325,7 @@ def _penalised(value: Value) -> Value | None:
         if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
             if any(p.number is None and p not in exponentials for p in parts):
                 ratio = exponentials[0]
-        elif any(_is_divergence(p) for p in parts) and len(parts) > 1:
+        elif (any(_is_divergence(p) for p in parts) and len(parts) > 1) or _expected_gap(parts):
             penalty = True
     return ratio if penalty else None
 
@@ -324,6 +351,16 @@ def _is_divergence(value: Value) -> bool:
     return _is_third_estimator(core) or (
         core.op == "add" and is_difference(core) and _log_prob_evidence(core)
     )
+
+
+def _expected_gap(parts: list[Value]) -> bool:
+    """Factors p * (log p - log q), whose sum is a KL divergence."""
+    for part in parts:
+        if part.op == "exp":
+            for other in parts:
+                if is_difference(other) and part.args[0].core in terms(other):
+                    return True
+    return False
 
 
 def _is_third_estimator(value: Value) -> bool:

@@ -187,12 +187,39 @@ class Values:
                     terms.append(term)
         if total:
             terms.append(self.const(total))
+        if any(_is_hinge(t) for t in terms):
+            terms = self._unhinge(terms)
         if not terms:
             return self.zero
         if len(terms) == 1:
             return terms[0]
         terms.sort(key=_by_id)
         return self.make("add", tuple(terms))
+
+    def _unhinge(self, terms: list[Value]) -> list[Value]:
+        """x - relu(x - hi) is min(x, hi) and x + relu(lo - x) is max(x, lo)."""
+        for x in terms:
+            lo = hi = None
+            used = [x]
+            for term in terms:
+                if term is x or not _is_hinge(term):
+                    continue
+                negative = term.op == "neg"
+                hinge = term.args[0] if negative else term
+                excess = next((a for a in hinge.args if a is not self.zero), self.zero).core
+                bound = self.sub(x.core, excess) if negative else self.add(excess, x.core)
+                parts = bound.args if bound.op == "add" else (bound,)
+                if x.core in parts or self.neg(x.core) in parts:
+                    continue
+                if negative:
+                    hi = bound
+                else:
+                    lo = bound
+                used.append(term)
+            if len(used) > 1:
+                limited = self.clip(x, lo or self.none, hi or self.none)
+                return [*(t for t in terms if t not in used), limited]
+        return terms
 
     def sub(self, a: Value, b: Value) -> Value:
         return self.add(a, self.neg(b))
@@ -322,6 +349,12 @@ class Values:
         if len(seen) > MAX_PHI:
             seen = seen[-MAX_PHI:]
         return self.make("phi", tuple(seen))
+
+
+def _is_hinge(term: Value) -> bool:
+    """relu(...), or its opposite."""
+    core = term.args[0] if term.op == "neg" else term
+    return core.op == "max" and any(a.number == 0 for a in core.args)
 
 
 def _by_id(value: Value) -> int:

@@ -80,10 +80,11 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=file.scope(found.site),
             )
             continue
+        span = (file.span(found.first)[0], file.span(found.node)[1])
         epsilon = shown(file, found.epsilon)
         argument = f"clip_epsilon={epsilon}" if epsilon is not None else "clip_epsilon=..."
         yield rule.at(
-            file.at(found.node, found.site),
+            span,
             "Clipped PPO surrogate written by hand",
             help=f"use torchrl.objectives.ClipPPOLoss(actor, critic, {argument})",
             scope=file.scope(found.site),
