@@ -169,6 +169,10 @@ class Wiring:
                     return [site.entries[key]]
         if index.op == "slice":
             return [base]
+        if base.core.op == "elem" and index.number == 1:
+            pairs = base.core.args[0].core
+            if pairs.op == "call" and pairs.args[0].op == "attr" and pairs.args[0].data == "items":
+                return self.contents(pairs)
         return self.contents(base)
 
     def contents(self, container: Value) -> list[Value] | None:
