@@ -178,8 +178,8 @@ def _expectation(plan: Plan) -> str:
         return f"{frames}; no return is agreed on as solving the task"
     if preset.solved_frames:
         return (
-            f"{frames}; solved (return {target:g}) after {preset.solved_frames} in our runs, "
-            f"{preset.minutes} on one core"
+            f"{frames}; solved (a return of {target:g}) after\n"
+            f"  {preset.solved_frames}, {preset.minutes} on one core"
         )
     tried = "" if is_tuned(plan.environment) else "; settings not tried on this environment"
     return f"{frames}, less once a return of {target:g} is confirmed{tried}"
