@@ -113,11 +113,11 @@ def _judge(
     analysis.parsed = bool(codes)
     if not codes:
         return True
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
     from ppolint.semantics.model import ParseError, build
 
-    collecting = gc.isenabled()
+    collecting, limit = gc.isenabled(), sys.getrecursionlimit()
     gc.disable()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
         model = build(source, project, release=release)
     except ParseError as error:
@@ -141,6 +141,7 @@ def _judge(
         analysis.dependencies = tuple(sorted(model.dependencies()))
         analysis.consulted_project |= bool(model.consulted_project)
     finally:
+        sys.setrecursionlimit(limit)
         if collecting:
             gc.enable()
     return not analysis.errors

@@ -1,7 +1,7 @@
 """The pages about the rules, made from the docstrings of their modules.
 
-`python -m ppolint.rules.docs` writes the index of the registry, `docs/rules/*.md` and the table
-in `README.md`; with `--check` it only tells which of them are stale.
+`python -m ppolint.rules.docs` writes the index of the registry, `docs/rules/*.md`, the table in
+`README.md` and the keys in `docs/configuration.md`; with `--check` it only tells which are stale.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ FIX_WORDS = {
     None: "none",
 }
 ROOT = Path(__file__).resolve().parents[2]
-_TABLE = re.compile(r"(<!-- rules: begin -->\n).*?(<!-- rules: end -->)", re.DOTALL)
 _HEADING = re.compile(
     r"^(?:#+ +)?(?P<title>[A-Z][^\n:]*?):?[ \t]*\n(?:(?:-{3,}|={3,}|~{3,})\n)?", re.MULTILINE
 )
@@ -107,7 +106,7 @@ def table() -> str:
         if not rules:
             continue
         rows = [
-            f"| [{e.code}](docs/rules/{e.name}.md) | `{e.name}` | {e.summary} "
+            f"| [{e.code}](docs/rules/{e.name}.md) | `{e.name}` | {e.summary.rstrip('.')} "
             f"| {e.severity if e.default else e.severity + ', off by default'} | {e.fix or ''} |"
             for e in rules
         ]
@@ -116,10 +115,55 @@ def table() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def configuration() -> str:
+    """The keys of the configuration, for `docs/configuration.md`."""
+    from ppolint.settings.schema import KEYS
+
+    parts = []
+    for name, key in KEYS.items():
+        parts += [
+            f"### `{name}`",
+            "",
+            key.help,
+            "",
+            f"- Type: {key.kind}",
+            f"- Default: {key.default}",
+            "",
+            "```toml",
+            "[tool.ppolint]",
+            key.example,
+            "```",
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def example(root: Path = ROOT) -> str:
+    """What ppolint says of the README's script, as the README shows it."""
+    import subprocess
+
+    command = ["ppolint", "check", "fixtures/readme/train.py"]
+    run = subprocess.run(
+        [sys.executable, "-m", *command, "--isolated", "--no-cache"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"```console\n$ {' '.join(command)}\n{run.stdout}```\n"
+
+
 def index_text(broken: list[str] | None = None) -> str:
     """The content of the registry's index: a JSON array, one rule a line."""
     rows = [json.dumps(entry._asdict()) for entry in registry.discover(broken)]
     return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def _between(mark: str, part: str, text: str) -> str:
+    """`text` with `part` between its two comments named `mark`."""
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}{part}{end}{rest.partition(end)[2]}"
 
 
 def generated(root: Path = ROOT, broken: list[str] | None = None) -> dict[Path, str | None]:
@@ -137,9 +181,14 @@ def generated(root: Path = ROOT, broken: list[str] | None = None) -> dict[Path, 
             if broken is None:
                 raise
             broken.append(str(error))
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    made[readme] = _TABLE.sub(lambda m: m[1] + table() + m[2], text)
+    for name, parts in {
+        "README.md": {"rules": table(), "example": example(root)},
+        "docs/configuration.md": {"keys": configuration()},
+    }.items():
+        text = (root / name).read_text(encoding="utf-8")
+        for mark, part in parts.items():
+            text = _between(mark, part, text)
+        made[root / name] = text
     return made
 
 
