@@ -88,6 +88,9 @@ class Expressions:
             return self.values.unknown()
 
     def _formatted(self, node: Any) -> Value:
+        for part in node.parts:
+            if type(part) is cst.FormattedStringExpression:
+                self.eval(part.expression)
         return self.values.make("fn", (), "f-string")
 
     # -- operators --------------------------------------------------------------------------

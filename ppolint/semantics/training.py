@@ -170,6 +170,31 @@ def minibatch_loop(step: Step, story: Story) -> Loop | None:
     return step.loops[-1] if step.loops else None
 
 
+# -- contexts -----------------------------------------------------------------------------------
+_HARMLESS = (
+    "torch.", "torchrl.", "tensordict.", "builtins.", "contextlib.", "functools.", "tqdm", "timeit",
+    "time.", "hydra.", "click.", "typer.", "ray.", "wandb.", "warnings.", "logging.",
+)  # fmt: skip
+
+
+def manager(context: Value) -> str:
+    """The dotted name of the context manager or decorator that a value is; empty when unseen."""
+    core = context.core
+    while core.op == "call":
+        core = core.args[0].core
+    return core.dotted or ""
+
+
+def only_known_contexts(step: Step) -> bool:
+    """Whether every `with` and decorator around a step is one that can be seen."""
+    return all(manager(c).startswith(_HARMLESS) for c in step.contexts)
+
+
+def context_of(step: Step, *dotted: str) -> Value | None:
+    """The innermost context around a step that is one of these."""
+    return next((c for c in reversed(step.contexts) if manager(c) in dotted), None)
+
+
 # -- optimisation -------------------------------------------------------------------------------------
 def innermost(step: Step) -> Loop | None:
     return step.loops[-1] if step.loops else None

@@ -45,9 +45,6 @@ rule = Rule(
 )
 
 
-_NEUTRAL = ("torch.", "timeit", "contextlib.", "tqdm", "torchrl.")
-
-
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
@@ -62,7 +59,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             continue
         if step.exploration is not None and step.exploration not in ("DETERMINISTIC", "MODE", "MEAN"):
             continue
-        if step.exploration is None and not _only_neutral(step):
+        if step.exploration is None and not training.only_known_contexts(step):
             continue
         policy = step.argument(1, "policy")
         if policy is None or not policy or _may_explore(pipeline, policy, step.exploration):
@@ -77,11 +74,6 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="put `set_exploration_type(ExplorationType.RANDOM)` around it, or use a Collector",
             scope=step.scope,
         )
-
-
-def _only_neutral(step: Any) -> bool:
-    """Whether no context around the rollout is one that could set the exploration type."""
-    return all((step._manager(c) or "").startswith(_NEUTRAL) for c in step.contexts)
 
 
 def _may_explore(pipeline: Any, policy: Any, exploration: Any) -> bool:

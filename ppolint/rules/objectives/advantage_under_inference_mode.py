@@ -94,11 +94,12 @@ def _applied(story: Any, path: Any) -> Any:
 
 def _context(file: FileModel, step: Any) -> Any:
     """The `inference_mode()` around a step, as a place in this file."""
-    for context in reversed(step.contexts):
-        if (step._manager(context) or "") == "torch.inference_mode":
-            places = [(n, s) for n, s in file.places(context) if s.frame.module.main]
-            return places[-1] if places else None
-    return None
+    from ppolint.semantics import training
+
+    context = training.context_of(step, "torch.inference_mode")
+    places = file.places(context) if context is not None else []
+    written = [(n, s) for n, s in places if s.frame.module.main]
+    return written[-1] if written else None
 
 
 def _fix(file: FileModel, node: Any, site: Any) -> Any:

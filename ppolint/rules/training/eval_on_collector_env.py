@@ -1,0 +1,83 @@
+"""An evaluation on the environment object that the collector is stepping.
+
+What it does
+    Reports a rollout, between two batches of a collector, on the environment object that the
+    collector was given (as it is, or by a `lambda` that returns it). An environment of its own, a
+    factory, and rollouts before or after training are not reported.
+
+Why is this bad
+    The collector goes on from the state it remembers, in an environment that the evaluation has moved
+    elsewhere. The first transition of the next batch joins two different trajectories.
+
+Example
+    collector = Collector(env, policy, frames_per_batch=1000, total_frames=100_000)
+    for data in collector:
+        update(data)
+        env.rollout(1000, policy)
+
+Use instead
+    eval_env = make_env()
+    for data in collector:
+        update(data)
+        eval_env.rollout(1000, policy)
+
+What happens at run time
+    Nothing is raised. After an evaluation the pendulum of the next batch turns by more than two
+    radians in its first step, where half of one is the most it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ppolint.findings import Applicability, Finding, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO711",
+    name="eval-on-collector-env",
+    severity=Severity.WARNING,
+    needs=(("rollout",),),
+    summary="The collector's own environment is rolled out between two of its batches",
+    fix=Applicability.SUGGEST,
+)
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.semantics import training
+    from ppolint.semantics.components import Environment
+
+    told = set()
+    for story in file.pipeline.stories:
+        loops = training.collector_loops(story)
+        if not loops:
+            continue
+        for step in story.of("rollout"):
+            if step.span in told:
+                continue
+            loop = next((candidate for candidate in step.loops if candidate in loops), None)
+            if loop is None:
+                continue
+            collector = loops[loop]
+            if collector.shares_env is not True:
+                continue
+            shared = [
+                e for e in step.components if isinstance(e, Environment) and e in collector.envs
+            ]
+            if not shared or len(shared) != len([c for c in step.components if c is not None]):
+                continue
+            told.add(step.span)
+            yield rule.at(
+                step.span,
+                "the collector is stepping this environment: after the rollout its next batch "
+                "starts with a transition between two different trajectories",
+                help="evaluate on an environment of its own (with the normaliser's statistics of "
+                "this one)",
+                scope=step.scope,
+                related=[(*collector.span, "the collector")],
+            )
