@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.project import imported_names, torch_by_imports
+from ppolint.semantics.shapes import has_loss_shape, has_recursion_shape, has_value_clip_shape
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
@@ -64,11 +65,31 @@ class Program:
         self.consulted = True
         return connected(self.project, self.path)
 
+    @cached_property
+    def has_loss_shape(self) -> bool:
+        return has_loss_shape(self.text)
+
+    @cached_property
+    def has_recursion_shape(self) -> bool:
+        return has_recursion_shape(self.text)
+
     def is_a(self, kind: str | None) -> bool:
-        """Whether the file is part of the kind of program a rule is about: "torch", "rl", None."""
+        """Whether the file is part of the kind of program a rule is about.
+
+        None is any program, "torch" one that uses PyTorch, "rl" one that does reinforcement
+        learning with it; "loss", "value" and "recursion" are the latter, and files with the shape.
+        """
         if kind is None:
             return True
-        return self.uses_torch and (kind == "torch" or self.is_reinforcement_learning)
+        if not self.uses_torch:
+            return False
+        if kind == "torch" or self.is_reinforcement_learning:
+            return True
+        if kind == "loss":
+            return self.has_loss_shape
+        if kind == "value":
+            return self.has_loss_shape or has_value_clip_shape(self.text)
+        return kind == "recursion" and self.has_recursion_shape
 
 
 def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> bool:
@@ -80,8 +101,9 @@ def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> 
     for match in _STEP.finditer(text):
         start = text.rfind("\n", max(0, match.start() - _LINE), match.start()) + 1
         targets, equals, _ = text[start : match.start()].partition("=")
-        if equals and targets.count(",") >= 2 and "#" not in targets and "(" not in targets:
-            return True
+        if equals and "#" not in targets and "(" not in targets:
+            if targets.count(",") >= 3 or (targets.count(",") == 2 and ".reset(" in text):
+                return True
     return False
 
 

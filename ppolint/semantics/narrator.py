@@ -61,6 +61,7 @@ class Narrator:
         self.file = pipeline.file
         self.stories: dict[int, Story] = {}
         self.unseen: dict[Value, list[tuple[int, Event]]] = {}
+        self.untold: list[Event] = []  # of methods run on their own that a story looks into as well
         self._loops: set[tuple[int, int]] = set()
         self._index = 0
 

@@ -192,7 +192,7 @@ class Pipeline:
         self._method_index = None
 
     def _factory_steps(self) -> list[Step]:
-        return self._narrator.overhear(self.wiring.events)
+        return self._narrator.overhear([*self._narrator.untold, *self.wiring.events])
 
     def fed(self, buffer: Component) -> list[Step]:
         """The steps that put data into a buffer."""

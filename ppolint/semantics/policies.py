@@ -49,7 +49,10 @@ def _returns_both(file: FileModel, cls: Class) -> bool:
         if len(parts) < 2:
             continue
         likely = [any(_is_log_prob(v) for v in walk(p.core)) for p in parts]
-        networks = [not bad and _is_network_output(p) for p, bad in zip(parts, likely)]
+        networks = [
+            not bad and _is_network_output(p) and not _from_sample(p) for p, bad in zip(parts, likely)
+        ]
+        networks = [n and not _feeds_distribution(p, parts) for n, p in zip(networks, parts)]
         if any(likely) and any(networks):
             return True
     return False
@@ -66,6 +69,24 @@ def _parts(value: Value) -> list[Value]:
 
 def _is_log_prob(value: Value) -> bool:
     return value.op == "call" and value.args[0].op == "attr" and value.args[0].data == "log_prob"
+
+
+def _from_sample(value: Value) -> bool:
+    """Whether a value is computed from a sample: the decoder of an autoencoder, not a critic."""
+    return any(
+        v.op == "call" and v.args[0].op == "attr" and v.args[0].data in ("sample", "rsample")
+        for v in walk(value.core, through_calls=True)
+    )
+
+
+def _feeds_distribution(value: Value, parts: list[Value]) -> bool:
+    """Whether another part is a log-probability under a distribution made from this value."""
+    core = value.core
+    for part in parts:
+        for v in walk(part.core, through_calls=True):
+            if _is_log_prob(v) and core in set(walk(v.args[0], through_calls=True)):
+                return True
+    return False
 
 
 def _is_network_output(value: Value) -> bool:

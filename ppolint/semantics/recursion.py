@@ -34,7 +34,8 @@ class Recursion:
     """One recursion: what it computes, the discounting factors, and where.
 
     `certain` says that the temporal difference error r + gamma*V' - V is visible in it, so that it
-    is GAE whatever the rest of the program is.
+    is GAE whatever the rest of the program is. `stored` says that every step's value is kept, which
+    a sum or a polynomial that is evaluated from its end does not do.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Recursion:
     node: Any
     site: Site
     filtered: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +306,7 @@ def recursions(file: FileModel) -> list[Recursion]:
             if not found.certain or known.certain:
                 continue
         best[key] = Recursion(
-            found.kind, found.factors, found.certain, node, site, found.filtered
+            found.kind, found.factors, found.certain, node, site, found.filtered, found.stored
         )
     return [best[key] for key in order]
 
@@ -388,8 +390,26 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         )
         if place is None:
             continue
-        return Recursion(*known, *place)
+        return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
+
+
+def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:
+    """Whether the loop puts the carried value of each step into a container."""
+    sums = {a for a in alternatives(carried.step)} | {carried.step.core, carried.start}
+    for event in file.events:
+        if event.kind == "store":
+            value = event.value
+        elif event.kind == "method" and event.key in _PUSH and event.args:
+            value = event.args[-1]
+        else:
+            continue
+        if event.site.in_loop(loop):
+            listed = getattr(value.core.data, "items", None) or ()
+            parts = [*alternatives(value), *terms(value), *listed]
+            if any(p in sums or any(a in sums for a in alternatives(p)) for p in parts):
+                return True
+    return False
 
 
 def _place(file: FileModel, value: Value, loop: Loop | None) -> tuple[Any, Site] | None:
@@ -439,7 +459,7 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
                 continue
             node, site = _place(file, form.whole, loop) or (event.node, event.site)
             if id(node) not in known_nodes:
-                yield Recursion(*found, node, site)
+                yield Recursion(*found, node, site, stored=True)
             break
 
 
@@ -468,7 +488,7 @@ def _prepended(file: FileModel) -> Iterator[Recursion]:
                 loop = next((lp for lp in file.loops if container.loops & lp.mask), None)
                 found = classify(form, loop)
                 if found is not None:
-                    yield Recursion(*found, node, site)
+                    yield Recursion(*found, node, site, stored=True)
 
 
 def _nested_backwards(file: FileModel, loops: tuple[Loop, ...], value: Value) -> bool:
@@ -500,7 +520,7 @@ def _filters(file: FileModel) -> Iterator[Recursion]:
 
 
 _ACCUMULATING = frozenset({"sum", "cumsum"})
-_PRODUCTS = frozenset({"matmul", "mm", "dot", "einsum", "MatrixMultiply", "outer"})
+_PRODUCTS = frozenset({"matmul", "mm", "dot", "MatrixMultiply"})
 
 
 def _power_sums(file: FileModel) -> Iterator[Recursion]:
@@ -541,7 +561,7 @@ def _product(value: Value) -> list[Value]:
     if core.op == "mul":
         return [f for a in core.args for f in _product(a)]
     if core.op == "div":
-        return [*_product(core.args[0]), core.args[1].core]
+        return _product(core.args[0])
     if core.op == "fn" and core.data in ("flip", "triu", "tril", "cat", "stack"):
         return _product(core.args[0])
     return [core]

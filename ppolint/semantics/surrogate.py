@@ -164,7 +164,8 @@ def _start(file: FileModel, clip: Value, node: Any, site: Site) -> Any:
     start = file.span(node)[0]
     text = file.source.text
     best, best_at = node, start
-    for part in [clip, *(v for v in walk(clip) if v.op in ("min", "max", "where"))]:
+    limits = [u for u in file.users(clip.args[0]) if u.op in ("min", "max", "where")]
+    for part in [clip, *(u for u in limits if u is not clip)]:
         for other, other_site in file.places(part):
             if other_site.frame is not site.frame or not other_site.frame.module.main:
                 continue

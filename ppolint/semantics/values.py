@@ -198,11 +198,18 @@ class Values:
 
     def _unhinge(self, terms: list[Value]) -> list[Value]:
         """x - relu(x - hi) is min(x, hi) and x + relu(lo - x) is max(x, lo)."""
-        for x in terms:
+        for whole in terms:
             lo = hi = None
-            used = [x]
+            used = [whole]
+            x = whole
+            if whole.op == "min":
+                # one side was recognised before: min(x, hi) + relu(lo - x)
+                inner = [a for a in whole.args if any(_is_hinge(t) and self.neg(a.core) in _parts(t) for t in terms)]
+                if inner:
+                    x = inner[0]
+                    hi = next(a for a in whole.args if a is not x)
             for term in terms:
-                if term is x or not _is_hinge(term):
+                if term is whole or not _is_hinge(term):
                     continue
                 negative = term.op == "neg"
                 hinge = term.args[0] if negative else term
@@ -349,6 +356,12 @@ class Values:
         if len(seen) > MAX_PHI:
             seen = seen[-MAX_PHI:]
         return self.make("phi", tuple(seen))
+
+
+def _parts(hinge: Value) -> tuple[Value, ...]:
+    """The terms of what a relu is taken of."""
+    core = hinge.args[0] if hinge.op == "neg" else hinge
+    return tuple(t for a in core.args for t in (a.core.args if a.core.op == "add" else (a.core,)))
 
 
 def _is_hinge(term: Value) -> bool:

@@ -52,7 +52,7 @@ rule = Rule(
     code="PPO104",
     name="hand-written-gae",
     severity=Severity.WARNING,
-    program="torch",
+    program="recursion",
     needs=(
         ("reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft",
          "cumsum", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
@@ -72,7 +72,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     for found in file.recursions:
         if found.kind != "gae":
             continue
-        if not (found.certain or file.is_reinforcement_learning):
+        if not (found.certain or found.stored or file.is_reinforcement_learning):
             continue
         names = ("gamma", "lmbda")
         values = [shown(file, f) or "..." for f in found.factors[:2]]

@@ -46,7 +46,7 @@ rule = Rule(
     code="PPO102",
     name="hand-written-importance-ratio",
     severity=Severity.INFO,
-    program="rl",
+    program="torch",
     needs=(
         ("exp", "e"),
         ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp"),

@@ -52,7 +52,7 @@ rule = Rule(
     code="PPO105",
     name="hand-written-returns",
     severity=Severity.INFO,
-    program="rl",
+    program="recursion",
     needs=(
         ("reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft",
          "cumsum", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
@@ -70,6 +70,8 @@ def check(file: FileModel) -> Iterator[Finding]:
 
     for found in file.recursions:
         if found.kind != "returns":
+            continue
+        if not (found.stored or file.is_reinforcement_learning):
             continue
         gamma = (shown(file, found.factors[0]) or "...") if found.factors else "1.0"
         yield rule.at(

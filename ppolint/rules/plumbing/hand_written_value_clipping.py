@@ -47,7 +47,7 @@ rule = Rule(
     code="PPO103",
     name="hand-written-value-clipping",
     severity=Severity.WARNING,
-    program="torch",
+    program="value",
     needs=(
         ("clamp", "clip", "clamp_", "clip_",
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),

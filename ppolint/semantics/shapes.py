@@ -1,0 +1,108 @@
+"""What a text must look like to be read outside of reinforcement-learning programs.
+
+A PPO loss or a GAE helper may stand in a library without any environment. Reading every PyTorch
+file of the world for it would be slow, so outside of programs that are known to be about RL the
+text has to show the shape first. Inside of them nothing of this is asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+_CLIPS = frozenset({"clamp", "clip", "clamp_", "clip_", "where", "minimum", "min"})
+_EXPONENTIALS = frozenset({"exp", "exp_", "div", "true_divide", "divide"})
+_BELOW = re.compile(r"\b1(?:\.0*)?\s*-\s*[A-Za-z_(]|\bsub\(")
+_ABOVE = re.compile(r"\b1(?:\.0*)?\s*\+\s*[A-Za-z_(]|[\w)\]]\s*\+\s*1(?:\.0*)?\b|\badd\(")
+_PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
+
+_SYMMETRIC = re.compile(
+    r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:\w+\s*=\s*)?\1(?![\w.])"
+    r"|([\w.]+)\s*-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?\2\s*\+\s*\3(?![\w.])"
+    r"|\bmin\w*\([^\n]*\bmax\w*\(|\bmax\w*\([^\n]*\bmin\w*\("
+)
+
+_BACKWARDS = re.compile(r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1")
+_FOLDS = re.compile(r"itertools\.accumulate|functools\.reduce|import[^\n]*\b(?:accumulate|reduce)\b")
+_PRODUCTS = frozenset({"mul", "addcmul", "multiply"})
+_PUSHES = frozenset({"append", "insert", "appendleft"})
+
+
+def has_loss_shape(text: str) -> bool:
+    """Whether a text clips something around 1, and has an exponential or a quotient."""
+    words = set(_WORDS.findall(text))
+    if not words & _CLIPS or not (words & _EXPONENTIALS or "/" in text):
+        return False
+    if "kl_divergence" in words or "kl_div" in words:
+        return "exp" in words
+    both = _BELOW.search(text) is not None and _ABOVE.search(text) is not None
+    if not both and _PAIR.search(text) is None:
+        return False
+    return "exp" in words or bool(words & {"minimum", "min"})
+
+
+def has_value_clip_shape(text: str) -> bool:
+    """Whether a text clips something to an interval that is symmetric around something."""
+    return _SYMMETRIC.search(text) is not None
+
+
+def has_recursion_shape(text: str) -> bool:
+    """Whether a loop of the text assigns something that it multiplies: x = d + c * x."""
+    if _FOLDS.search(text) is not None:
+        return True
+    if _BACKWARDS.search(text) is None:
+        return False
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return any(
+        isinstance(node, (ast.For, ast.While)) and any(map(_recurs, _own(node)))
+        for node in ast.walk(tree)
+    )
+
+
+def _own(loop: ast.For | ast.While) -> list[ast.AST]:
+    return [node for statement in loop.body for node in ast.walk(statement)]
+
+
+def _recurs(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assign):
+        names = {name for target in node.targets for name in _targets(target)}
+        return bool(names & _multiplied(node.value))
+    if isinstance(node, (ast.AugAssign, ast.AnnAssign)) and node.value is not None:
+        return bool(_targets(node.target) & _multiplied(node.value))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in _PUSHES and node.args:
+            return bool(_targets(node.func.value) & _multiplied(node.args[-1]))
+    return False
+
+
+def _targets(node: ast.AST) -> set[str]:
+    """The names that an assignment fills, of `x`, `x[t]`, `self.x[t]` and tuples of them."""
+    while isinstance(node, (ast.Subscript, ast.Starred)):
+        node = node.value
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if isinstance(node, ast.Attribute):
+        return {node.attr}
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return {name for element in node.elts for name in _targets(element)}
+    return set()
+
+
+def _multiplied(value: ast.AST) -> set[str]:
+    """The names in the products of an expression; all of a value that is no formula."""
+    out: set[str] = set()
+    for node in ast.walk(value):
+        product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            product = node.func.attr in _PRODUCTS
+        if product:
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name):
+                    out.add(part.id)
+                elif isinstance(part, ast.Attribute):
+                    out.add(part.attr)
+    return out
