@@ -31,7 +31,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from ppolint.torchrl_api.renames import METACLASS_KEYWORDS, successor
+from ppolint.torchrl_api.renames import METACLASS_KEYWORDS, RAISING_KEYWORDS, successor
 from ppolint.torchrl_api.signatures import (
     Extra,
     Kind,
@@ -456,9 +456,24 @@ class View:
             signature = replace(signature, extra=Extra.UNKNOWN)
         if depth == 0:
             signature = self._with_metaclass(signature, lookup)
-        if any(self.class_part(name, "stub") for name in lookup[:1]):
-            signature = Signature(signature.parameters, signature.extra, signature.removed, True)
+        signature = self._without_raising(signature, lookup)
+        if self.class_part(lookup[0], "stub"):
+            signature = replace(signature, stub=True)
         return signature
+
+    def _without_raising(self, signature: Signature, lookup: Iterable[str]) -> Signature:
+        """The hand-kept keywords that only raise, moved from what is taken to what is removed."""
+        gone = set()
+        for cls in lookup:
+            base = self.resolve(cls)
+            for name, since in RAISING_KEYWORDS.get(base.public if base else "", {}).items():
+                release = self.torchrl if cls.startswith("torchrl") else self.tensordict
+                if not newer(since, release):
+                    gone.add(name)
+        if not gone:
+            return signature
+        kept = tuple(p for p in signature.parameters if p.name not in gone)
+        return Signature(kept, signature.extra, signature.removed | gone, signature.stub)
 
     def _dispatches(self, cls: str) -> bool:
         """Whether a class has a `__new__` that reads keywords, or hands them to something else."""

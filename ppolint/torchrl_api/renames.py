@@ -131,6 +131,7 @@ NAMES: tuple[NameChange, ...] = (
     NameChange("torchrl.modules.TensorDictModule", "tensordict.nn.TensorDictModule"),
     NameChange("torchrl.modules.TensorDictSequential", "tensordict.nn.TensorDictSequential"),
     NameChange("torchrl.objectives.add_ramdom_module", "torchrl.objectives.add_random_module"),
+    NameChange("torchrl.envs.vec_env", "torchrl.envs.batched_envs"),
     NameChange("torchrl.data.replay_buffers.rb_prototype", "torchrl.data.replay_buffers", exact=False, note="the classes are in `torchrl.data`"),
 )  # fmt: skip
 
@@ -146,6 +147,11 @@ def successor(path: str) -> str | None:
     """What the same thing is called today; None when it is called as ever, or has no equal."""
     change = _BY_OLD_NAME.get(path)
     return change.new if change is not None and change.exact else None
+
+
+def predecessors(path: str) -> tuple[str, ...]:
+    """The old names of the same thing."""
+    return tuple(change.old for change in NAMES if change.new == path and change.exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +250,10 @@ METACLASS_KEYWORDS: dict[str, tuple[str, ...]] = {
     "torchrl.envs.EnvBase": ("compile",),
     # Taken by the Ray twin of the class, which the metaclass looks up at run time.
     "torchrl.envs.transforms.ModuleTransform": ("weight_sync_scheme", "actor_name"),
+}
+# Keywords that a constructor reads in one branch only to raise in another: class -> keyword -> since.
+RAISING_KEYWORDS: dict[str, dict[str, str]] = {
+    "torchrl.envs.TransformedEnv": {"env": "0.12.0"},
 }
 # Their decorator takes `time_dim` by position although the function does not.
 ANY_POSITION = "torchrl.objectives.value.functional."

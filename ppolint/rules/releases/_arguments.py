@@ -25,6 +25,7 @@ from ppolint.torchrl_api.renames import (
     REQUIRED,
     ArgumentChange,
     argument_change,
+    predecessors,
     raising_argument,
 )
 from ppolint.torchrl_api.signatures import Extra, Signature
@@ -111,15 +112,13 @@ class _Judge:
             yield from self._unknown(argument, bad)
 
     def _lifetime(self, name: str) -> Lifetime:
-        path = self.ctx.db.identify(self.call.path) or self.call.path
-        own = self.ctx.db.parameter_lifetime(self.call.path, name)
-        if path == self.call.path:
-            return own
-        other = self.ctx.db.parameter_lifetime(path, name)
-        if not own or own.known != other.known:
-            return other or own
-        both = {*own.releases, *other.releases}
-        return Lifetime(tuple(r for r in own.known if r in both), own.known)
+        """The releases in which the callable, under any of its names, has had an argument."""
+        identity = self.ctx.db.identify(self.call.path) or self.call.path
+        paths = dict.fromkeys((self.call.path, identity, *predecessors(identity)))
+        lifetimes = [self.ctx.db.parameter_lifetime(path, name) for path in paths]
+        known = lifetimes[0].known
+        found = {r for lifetime in lifetimes if lifetime.known == known for r in lifetime.releases}
+        return Lifetime(tuple(r for r in known if r in found), known)
 
     def _effect(self, name: str, bad: list[str]) -> str:
         """What a keyword that is not accepted does at run time."""

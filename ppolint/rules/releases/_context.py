@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +106,35 @@ class Context:
         missing = self.missing(path)
         lifetime = self.db.lifetime(path)
         if not lifetime:
-            return name_change(path) is not None
+            return self.old_module(path) is not None or self.in_no_release(path)
         return any(Version(lifetime.releases[0]) < Version(r) for r in missing)
+
+    def in_no_release(self, path: str) -> bool:
+        """Whether a module that the target has lacks a name in every release known. (Of a module
+        that is not known itself nothing can be said: it may be newer than the database.)"""
+        if self.db.lifetime(path) or name_change(path) is not None:
+            return False
+        views = self.views(path)
+        modules = [view.resolve(parent(path)) for _, view in views]
+        return all(m is not None and m.kind == "module" for m in modules)
+
+    def old_module(self, path: str) -> NameChange | None:
+        """The entry about the name, or about a module it is in, for what no release known has."""
+        parts = path.split(".")
+        for length in range(len(parts), 1, -1):
+            found = name_change(".".join(parts[:length]))
+            if found is not None:
+                if length == len(parts):
+                    return found
+                new = None if found.new is None else ".".join([found.new, *parts[length:]])
+                return replace(found, old=path, new=new)
+        return None
 
     def change(self, path: str) -> NameChange | None:
         """The hand-kept entry about `path`, under whatever public name it had."""
         found = name_change(path)
+        if found is None and not self.db.lifetime(path):
+            found = self.old_module(path)
         if found is not None:
             return found
         for _, view in reversed(self.db.views(package_of(path))):
@@ -123,7 +146,7 @@ class Context:
     def replacement(self, path: str) -> Replacement:
         """What to write instead of `path`: in the module it is in now, if that has it, else under
         its public name."""
-        change = self.change(path)
+        change = self.change(path) or self.old_module(path)
         new = change.new if change is not None else self.db.identify(path)
         exact = change.exact if change is not None else True
         note = change.note if change is not None else ""
@@ -131,8 +154,10 @@ class Context:
             return Replacement(None, note=note)
         if package_of(new) not in PACKAGES:
             return Replacement(new, True, None, exact, note)
-        candidates = [f"{parent(path)}.{leaf(new)}", new]
         identity = self.db.identify(new)
+        candidates = [f"{parent(path)}.{leaf(new)}", new]
+        if name_change(path) is None and identity is not None:
+            candidates.insert(1, identity)  # its module has moved: better its public name
         for candidate in candidates:
             if candidate != path and self.db.identify(candidate) == identity:
                 if not self.missing(candidate):

@@ -80,7 +80,7 @@ def _deprecated(ctx: Context, mention: Mention) -> Finding | None:
 
     if ctx.missing(mention.path):
         return None
-    change = ctx.change(mention.path)
+    change = ctx.change(mention.path) or ctx.old_module(mention.path)
     if change is None or change.deprecated is None:
         return None
     newest = Version(ctx.views(mention.path)[-1][0])

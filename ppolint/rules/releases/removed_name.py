@@ -42,6 +42,11 @@ rule = Rule(
     fix=Applicability.SAFE,
 )
 
+_TOOK_A_MODE = {
+    "set_exploration_mode": "set_exploration_type",
+    "set_interaction_mode": "set_interaction_type",
+}
+
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
@@ -53,6 +58,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         missing = ctx.missing(mention.path)
         if missing and ctx.was_removed(mention.path):
             yield _removed(ctx, mention, missing)
+            yield from _mode_calls(ctx, mention, missing)
         elif not missing:
             broken = _broken(ctx, mention)
             if broken is not None:
@@ -64,9 +70,36 @@ def _removed(ctx: Context, mention: Mention, missing: list[str]) -> Finding:
     lifetime = ctx.db.lifetime(path)
     error = "ImportError" if mention.binding or mention.statement else "AttributeError"
     since = f": it was removed in {ctx.title(path, lifetime.removed_in)}" if lifetime.removed_in else ""
+    if ctx.in_no_release(path):
+        first, last = lifetime.known[0], lifetime.known[-1]
+        since = f": no release from {first} to {last} has it"
     message = f"`{path}` does not exist in {ctx.in_target(path, missing)} ({error}){since}"
     replacement = ctx.replacement(path)
     return _finding(ctx, mention, message, replacement)
+
+
+def _mode_calls(ctx: Context, mention: Mention, missing: list[str]) -> Iterator[Finding]:
+    """The calls of a function that took the name of a mode: what they say is worth a look, beyond
+    the rename. ("mode" has no equal for a TanhNormal, "mean" is an estimate for it.)"""
+    successor = _TOOK_A_MODE.get(mention.path.rpartition(".")[2])
+    if successor is None or mention.binding is None:
+        return
+    for use in ctx.names.calls:
+        node = use.node.func
+        bindings = ctx.names.lookup(getattr(node, "value", ""), use.scope)
+        if hasattr(node, "attr") or use.guarded or mention.binding not in bindings:
+            continue
+        given = use.node.args[0].value if len(use.node.args) == 1 else None
+        text = getattr(given, "value", "")
+        mode = text[1:-1].upper() if isinstance(text, str) and text[:1] in "'\"" else ""
+        instead = "DETERMINISTIC" if mode in ("MODE", "MEDIAN") else mode or "..."
+        yield rule.at(
+            ctx.file.span(use.node),
+            f"`{mention.path}` is called, which does not exist in "
+            f"{ctx.in_target(mention.path, missing)}",
+            help=f"write `{successor}(ExplorationType.{instead})`",
+            scope=use.scope.qualname,
+        )
 
 
 def _broken(ctx: Context, mention: Mention) -> Finding | None:
