@@ -79,6 +79,7 @@ class Narrator:
             if root.function is not None and (
                 root.function.name == "<lambda>" or id(root.function.node) in looked_into
             ):
+                self.untold.append(event)
                 continue
             self._index = at
             story = self._story(root)

@@ -3,48 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics import keys
-from ppolint.semantics.components import Collector, Environment
-from ppolint.semantics.lineage import Path
+from ppolint.semantics.components import Collector, Component, Environment
+from ppolint.semantics.lineage import Path, literal
+from ppolint.semantics.program import Site
+from ppolint.semantics.story import conditions
+from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
-    from ppolint.semantics.story import Step
 
 # Environments of libraries that never write such a key themselves.
 _PLAIN = frozenset({"GymEnv", "GymWrapper", "DMControlEnv", "DMControlWrapper", "PendulumEnv", "BraxEnv"})
 
 
-def reads(file: FileModel, key: str) -> Iterator[tuple[Step, Environment]]:
-    """The reads of `key` that certainly find nothing, with the environment that lacks it."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A place that reads the key, and the environment whose data lacks it."""
+
+    span: tuple[int, int]
+    scope: str
+    env: Environment
+
+
+def reads(file: FileModel, key: str) -> Iterator[Read]:
+    """The reads of `key` that certainly find nothing."""
+    if any(s.kind == "write" and _last(s.name) == key for s in file.pipeline.steps):
+        return
     seen = set()
-    for step in file.pipeline.steps:
-        if step.kind != "read" or step.span in seen or step.method in ("get", "get_at"):
+    for value in file.of_op("item"):
+        if _last(literal(value.args[1])) != key:
             continue
-        name = step.name if isinstance(step.name, str) else (step.name or ("",))[-1]
-        if name != key or _guarded(file, step, key):
+        paths = _paths(file, value.args[0], 3)
+        lacking = [_lacking(path, key) for path in paths]
+        if not lacking or not all(lacking):
             continue
-        lacking = [_lacking(path, key) for path in file.pipeline.history(step)]
-        if lacking and all(lacking):
-            seen.add(step.span)
-            yield step, lacking[0]  # type: ignore[misc]
+        for node, site in file.places(value):
+            span = file.at(node, site)
+            if span not in seen and not _guarded(site, key):
+                seen.add(span)
+                yield Read(span, file.scope(site), lacking[0])  # type: ignore[arg-type]
 
 
-def _guarded(file: FileModel, step: Step, key: str) -> bool:
+def _last(key: Any) -> str:
+    return key if isinstance(key, str) else key[-1] if isinstance(key, tuple) else ""
+
+
+def _paths(file: FileModel, value: Value, depth: int) -> list[Path]:
+    """Where data comes from, the buffers it went through included."""
+    out: list[Path] = []
+    for path in file.pipeline.data(value).paths:
+        if path.origin == "buffer" and depth and isinstance(path.component, Component):
+            fed = file.pipeline.fed(path.component)
+            inner = [p for s in fed if s.operand is not None for p in _paths(file, s.operand, depth - 1)]
+            out += inner or [path]
+        else:
+            out.append(path)
+    return out
+
+
+def _guarded(site: Site, key: str) -> bool:
     """Whether a branch around the read asks about the key, or catches its absence."""
-    for node, _ in step.conditions:
-        test = getattr(node, "test", None)
-        if test is None or key in _text(file, node, test):
-            return True
-    return False
-
-
-def _text(file: FileModel, node: Any, test: Any) -> str:
     import libcst as cst
 
-    return cst.Module([]).code_for_node(test)
+    for node, _ in conditions(site):
+        test = getattr(node, "test", None)
+        if test is None or key in cst.Module([]).code_for_node(test):
+            return True
+    return False
 
 
 def _lacking(path: Path, key: str) -> Environment | None:

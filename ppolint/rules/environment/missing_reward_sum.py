@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO310",
     name="missing-reward-sum",
     severity=Severity.WARNING,
-    needs=(("episode_reward",), ("torchrl", "tensordict")),
+    needs=(("episode_reward",),),
     summary="`episode_reward` is read and no `RewardSum` writes it",
     fix=Applicability.SAFE,
     across_files=True,
@@ -49,13 +49,13 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._missing_key import reads
     from ppolint.rules.environment._transforms import append_transform
 
-    for step, env in reads(file, "episode_reward"):
-        edits = append_transform(file, env, "RewardSum")
+    for read in reads(file, "episode_reward"):
+        edits = append_transform(file, read.env, "RewardSum")
         yield rule.at(
-            step.span,
+            read.span,
             '"episode_reward" is read, and the environment has no `RewardSum`: KeyError',
             help="add `RewardSum()` to the transforms of the environment",
-            scope=step.scope,
+            scope=read.scope,
             fix=rule.mend("Add `RewardSum()`", *edits) if edits else None,
-            related=[(*env.span, "the environment")],
+            related=[(*read.env.span, "the environment")],
         )

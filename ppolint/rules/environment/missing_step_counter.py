@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO305",
     name="missing-step-counter",
     severity=Severity.WARNING,
-    needs=(("step_count",), ("torchrl", "tensordict")),
+    needs=(("step_count",),),
     summary="`step_count` is read and no `StepCounter` writes it",
     fix=Applicability.SAFE,
     across_files=True,
@@ -49,13 +49,13 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._missing_key import reads
     from ppolint.rules.environment._transforms import append_transform
 
-    for step, env in reads(file, "step_count"):
-        edits = append_transform(file, env, "StepCounter")
+    for read in reads(file, "step_count"):
+        edits = append_transform(file, read.env, "StepCounter")
         yield rule.at(
-            step.span,
+            read.span,
             '"step_count" is read, and the environment has no `StepCounter`: KeyError',
             help="add `StepCounter()` to the transforms of the environment",
-            scope=step.scope,
+            scope=read.scope,
             fix=rule.mend("Add `StepCounter()`", *edits) if edits else None,
-            related=[(*env.span, "the environment")],
+            related=[(*read.env.span, "the environment")],
         )

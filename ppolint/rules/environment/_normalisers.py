@@ -1,0 +1,116 @@
+"""What is known of normalisers: which environments have them, and who gives them statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.components import UNKNOWN, Component, Environment, Transform, Unknown
+from ppolint.semantics.values import Value
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+    from ppolint.semantics.program import Event
+
+RUNNING = frozenset({"VecNorm", "VecNormV2"})
+_STATISTICS = frozenset({"init_stats", "load_state_dict"})
+_USES = frozenset({"rollout", "reset", "env_step"})
+
+
+def is_bare(norm: Transform) -> bool:
+    """Whether an `ObservationNorm` is certainly built without statistics."""
+    if norm.cls is not None or not norm.sealed:
+        return False
+    return all(
+        norm.argument(name) is None or norm.pipeline.constant(norm.argument(name)) is None
+        for name in ("loc", "scale")
+    )
+
+
+def used_environments(file: FileModel) -> Iterator[Environment]:
+    """The environments that data is made with, those of collectors first."""
+    pipeline = file.pipeline
+    seen: dict[Any, None] = {}
+    for collector in pipeline.collectors:
+        seen.update(dict.fromkeys(collector.envs))
+    for step in pipeline.steps:
+        if step.kind in _USES:
+            seen.update(dict.fromkeys(step.components if len(step.components) == 1 else ()))
+    for env in seen:
+        if isinstance(env, Environment):
+            yield env
+
+
+def statistics(file: FileModel) -> Iterator[tuple[Event, tuple[Any, ...]]]:
+    """Calls of `init_stats` and `load_state_dict`, with the transforms they may be of."""
+    pipeline = file.pipeline
+    for event in (*file.events, *pipeline.wiring.events):
+        if event.kind == "method" and event.key in _STATISTICS and event.base is not None:
+            yield event, behind(file, event.base)
+
+
+def behind(file: FileModel, value: Value) -> tuple[Any, ...]:
+    """The transforms that a value may be: a name, `env.transform[0]`, `env.transform`."""
+    pipeline = file.pipeline
+    core = value.core
+    if core.op == "item":
+        owner = core.args[0].core
+        index = core.args[1].number
+        if owner.op == "attr" and owner.data == "transform" and isinstance(index, int):
+            out: list[Any] = []
+            for env in pipeline.candidates(owner.args[0]):
+                own = _own(env)
+                out.append(own[index] if own is not None and -len(own) <= index < len(own) else UNKNOWN)
+            return tuple(out)
+        return (UNKNOWN,)
+    if core.op == "attr" and core.data == "transform":
+        out = []
+        for env in pipeline.candidates(core.args[0]):
+            own = _own(env)
+            out.extend(own if own is not None else (UNKNOWN,))
+        return tuple(out)
+    return pipeline.candidates(value)
+
+
+def _own(env: Any) -> tuple[Transform, ...] | None:
+    """The transforms of the outermost `TransformedEnv` alone; None when they are not all seen."""
+    if not isinstance(env, Environment) or not env.complete:
+        return None
+    inner = [t for e in env.wrapped if isinstance(e, Environment) for t in e.transforms]
+    return tuple(t for t in env.transforms if t not in inner)
+
+
+def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Unknown:
+    """Whether a normaliser is given statistics somewhere."""
+    for event, found in statistics(file):
+        if norm in found:
+            return True
+        if UNKNOWN in found:
+            # the statistics of a module, an optimiser or a loss are nobody's here
+            if event.key == "load_state_dict" and not _may_be_transform(file, event):
+                continue
+            return UNKNOWN
+    if _elsewhere(file, env):
+        return UNKNOWN
+    return False
+
+
+def _may_be_transform(file: FileModel, event: Event) -> bool:
+    assert event.base is not None
+    known = [c for c in file.pipeline.candidates(event.base) if isinstance(c, Component)]
+    if known and all(c.kind not in ("environment", "transform") for c in known):
+        return False
+    return "transform" in repr(event.base) or "env" in repr(event.base) or "norm" in repr(event.base)
+
+
+def _elsewhere(file: FileModel, env: Environment) -> bool:
+    """Whether the environment is given to something of another package or of an unseen kind."""
+    for event in file.events:
+        if event.kind != "call" or event.base is None or event.base.op != "ref":
+            continue
+        name = str(event.base.data)
+        if name.startswith(("torchrl.", "torch.", "builtins.", "tensordict.")):
+            continue
+        if any(env in file.pipeline.candidates(a) for a in event.args):
+            return True
+    return False

@@ -1,0 +1,141 @@
+"""An evaluation environment that normalises with statistics of its own.
+
+What it does
+    Reports a second environment of the same task whose `ObservationNorm` gathers its own statistics
+    (`init_stats`), or whose `VecNorm` starts from nothing, beside one that is trained on. Silent
+    where the state of one is loaded into the other, where `loc` and `scale` are passed on, and for
+    different tasks.
+
+Why is this bad
+    The policy was trained on inputs made with other numbers. The same observation now looks like
+    another one, and the evaluation measures that.
+
+Example
+    env.transform[0].init_stats(num_iter=1000)
+    eval_env.transform[0].init_stats(num_iter=1000)
+
+Use instead
+    env.transform[0].init_stats(num_iter=1000)
+    eval_env.transform[0].init_stats(num_iter=3)
+    eval_env.transform[0].load_state_dict(env.transform[0].state_dict())
+
+What happens at run time
+    After 50 random steps each, one raw observation of Pendulum becomes two inputs that differ by more
+    than 0.1; a fresh `VecNormV2` differs from the trained one at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.findings import Applicability, Finding, Severity
+from ppolint.rules.base import Rule
+
+if TYPE_CHECKING:
+    from ppolint.semantics.components import Environment, Transform
+    from ppolint.semantics.model import FileModel
+
+rule = Rule(
+    code="PPO303",
+    name="separate-normaliser-statistics",
+    severity=Severity.WARNING,
+    needs=(("ObservationNorm", "VecNorm", "VecNormV2", "make_env"),),
+    summary="An evaluation environment with normaliser statistics of its own",
+    fix=Applicability.SUGGEST,
+    across_files=True,
+)
+
+
+@rule.check
+def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.rules.environment._normalisers import RUNNING, is_bare, statistics
+    from ppolint.semantics.components import UNKNOWN
+
+    pairs = _normalised(file)
+    if len(pairs) < 2:
+        return
+    gathered: dict[Transform, Any] = {}
+    loaded = set()
+    for event, found in statistics(file):
+        if event.key == "load_state_dict":
+            if UNKNOWN in found:
+                return
+            loaded.update(found)
+        elif len(found) == 1 and found[0] is not UNKNOWN:
+            gathered.setdefault(found[0], event)
+    first: dict[tuple, Environment] = {}
+    for env, norm in pairs:
+        own = norm in gathered and is_bare(norm)
+        if (norm.name in RUNNING and _starts_from_nothing(norm)) or own:
+            if norm in loaded:
+                continue
+            key = (_task(env), norm.name, env.site.root)
+            if key[0] is None:
+                continue
+            trained = first.setdefault(key, env)
+            if trained is env:
+                continue
+            yield rule.at(
+                _place(file, env, norm, gathered),
+                f"this environment makes {norm.name} statistics of its own: a policy trained in the "
+                "other one sees other inputs here",
+                help="load the state of the training environment's transform, or build this one with "
+                "its `loc` and `scale`",
+                scope=file.scope(env.site),
+                related=[(*trained.span, "the environment that is trained in")],
+            )
+
+
+def _normalised(file: FileModel) -> list[tuple[Environment, Transform]]:
+    """The outermost environments with a normaliser: those of collectors first."""
+    from ppolint.semantics.components import Environment
+
+    pipeline = file.pipeline
+    order: dict[Any, None] = {}
+    for collector in pipeline.collectors:
+        order.update(dict.fromkeys(collector.envs))
+    order.update(dict.fromkeys(pipeline.environments))
+    inner = {w for e in order if isinstance(e, Environment) for w in e.wrapped}
+    out = []
+    for env in order:
+        if isinstance(env, Environment) and env not in inner:
+            for norm in env.transforms:
+                if norm.name in ("ObservationNorm", "VecNorm", "VecNormV2") and norm.cls is None:
+                    out.append((env, norm))
+                    break
+    return out
+
+
+def _starts_from_nothing(norm: Transform) -> bool:
+    shared = ("shared_td", "shared_data", "loc", "scale")
+    return norm.sealed and all(norm.argument(name) is None for name in shared)
+
+
+def _task(env: Environment) -> str | None:
+    """The id of the simulated task, if it is known; `make_env(name)` counts by the name."""
+    from ppolint.semantics.components import Environment
+
+    base = env.base
+    if not isinstance(base, Environment):
+        return None
+    name = base.env_name
+    if isinstance(name, str):
+        return name
+    value = base.argument("env_name")
+    return repr(value) if value and not isinstance(value, str) and hasattr(value, "core") else None
+
+
+def _place(file: FileModel, env: Environment, norm: Transform, gathered: dict) -> tuple[int, int]:
+    """`init_stats` or the normaliser itself; in a factory, the call that makes the second one."""
+    event = gathered.get(norm)
+    inside = event.site if event is not None else norm.site
+    frame = inside.frame
+    while frame.caller is not None and frame.call_site is not None:
+        # a helper that is run for each environment: say which of them
+        node, frame = frame.call, frame.call_site.frame
+        if frame.caller is None and frame.module.main:
+            return file.span(node)
+    if event is not None:
+        return file.at(event.node, event.site)
+    return norm.span
