@@ -40,6 +40,7 @@ LIBRARY_TYPES = (
     torch.Tensor,
     torch.nn.Module,
     torch.optim.Optimizer,
+    torch.distributions,
     torch.distributions.Distribution,
     torch.distributions.Normal,
     torch.distributions.Categorical,
