@@ -46,11 +46,11 @@ def statistics(file: FileModel) -> Iterator[tuple[Event, tuple[Any, ...]]]:
     pipeline = file.pipeline
     for event in (*file.events, *pipeline.wiring.events):
         if event.kind == "method" and event.key in _STATISTICS and event.base is not None:
-            yield event, behind(file, event.base)
+            yield event, behind(file, event.base, event.site.order)
 
 
-def behind(file: FileModel, value: Value) -> tuple[Any, ...]:
-    """The transforms that a value may be: a name, `env.transform[0]`, `env.transform`."""
+def behind(file: FileModel, value: Value, order: int) -> tuple[Any, ...]:
+    """The transforms that a value may be at a time: a name, `env.transform[0]`, `env.transform`."""
     pipeline = file.pipeline
     core = value.core
     if core.op == "item":
@@ -59,25 +59,26 @@ def behind(file: FileModel, value: Value) -> tuple[Any, ...]:
         if owner.op == "attr" and owner.data == "transform" and isinstance(index, int):
             out: list[Any] = []
             for env in pipeline.candidates(owner.args[0]):
-                own = _own(env)
+                own = _own(env, order)
                 out.append(own[index] if own is not None and -len(own) <= index < len(own) else UNKNOWN)
             return tuple(out)
         return (UNKNOWN,)
     if core.op == "attr" and core.data == "transform":
         out = []
         for env in pipeline.candidates(core.args[0]):
-            own = _own(env)
+            own = _own(env, order)
             out.extend(own if own is not None else (UNKNOWN,))
         return tuple(out)
     return pipeline.candidates(value)
 
 
-def _own(env: Any) -> tuple[Transform, ...] | None:
-    """The transforms of the outermost `TransformedEnv` alone; None when they are not all seen."""
+def _own(env: Any, order: int) -> tuple[Transform, ...] | None:
+    """The transforms that the outermost `TransformedEnv` alone has at a time (others are appended
+    later); None when they are not all seen."""
     if not isinstance(env, Environment) or not env.complete:
         return None
     inner = [t for e in env.wrapped if isinstance(e, Environment) for t in e.transforms]
-    return tuple(t for t in env.transforms if t not in inner)
+    return tuple(t for t in env.transforms if t not in inner and t.site.order <= order)
 
 
 def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Unknown:

@@ -77,7 +77,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if trained is env:
                 continue
             yield rule.at(
-                _place(file, env, norm, gathered),
+                _place(file, *_gathering(norm, gathered), trained),
                 f"this environment makes {norm.name} statistics of its own: a policy trained in the "
                 "other one sees other inputs here",
                 help="load the state of the training environment's transform, or build this one with "
@@ -85,6 +85,12 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=file.scope(env.site),
                 related=[(*trained.span, "the environment that is trained in")],
             )
+
+
+def _gathering(norm: Transform, gathered: dict) -> tuple[Any, Any]:
+    """The place that gives a normaliser its statistics: `init_stats`, or where it is built."""
+    event = gathered.get(norm)
+    return (event.node, event.site) if event is not None else (norm.node, norm.site)
 
 
 def _normalised(file: FileModel) -> list[tuple[Environment, Transform]]:
@@ -126,16 +132,23 @@ def _task(env: Environment) -> str | None:
     return repr(value) if value and not isinstance(value, str) and hasattr(value, "core") else None
 
 
-def _place(file: FileModel, env: Environment, norm: Transform, gathered: dict) -> tuple[int, int]:
-    """`init_stats` or the normaliser itself; in a factory, the call that makes the second one."""
-    event = gathered.get(norm)
-    inside = event.site if event is not None else norm.site
-    frame = inside.frame
+def _place(file: FileModel, node: Any, site: Any, other: Any) -> tuple[int, int]:
+    """Where the second normaliser gets its statistics: the call of a helper, if that is where the
+    way to it parts from the way to the first one."""
+    mine, theirs = _way(node, site), _way(other.node, other.site)
+    for at, (step, frame) in enumerate(mine):
+        if at >= len(theirs) or theirs[at][0] is not step:
+            if frame.module.main:
+                return file.span(step)
+            break
+    return file.at(node, site)
+
+
+def _way(node: Any, site: Any) -> list[tuple[Any, Any]]:
+    """The calls that lead to a place, outermost first, and the place itself."""
+    out = [(node, site.frame)]
+    frame = site.frame
     while frame.caller is not None and frame.call_site is not None:
-        # a helper that is run for each environment: say which of them
-        node, frame = frame.call, frame.call_site.frame
-        if frame.caller is None and frame.module.main:
-            return file.span(node)
-    if event is not None:
-        return file.at(event.node, event.site)
-    return norm.span
+        out.append((frame.call, frame.call_site.frame))
+        frame = frame.call_site.frame
+    return out[::-1]
