@@ -2,7 +2,7 @@
 
 All of these are identities, not descriptions: compared with `is`, found again by rules through
 `FileModel`. Nodes are libcst nodes of the file the frame belongs to; `FileModel.span` turns them
-into offsets.
+into offsets. None has a `repr` that lists its fields: they lead to each other and to whole trees.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ppolint.semantics.values import Value
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class ModuleInfo:
     """A file that takes part in the analysis: the one being linted (`main`), or one it imports."""
 
@@ -26,7 +26,7 @@ class ModuleInfo:
     frame: Frame | None = None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Function:
     """A function, method or lambda of a file."""
 
@@ -59,7 +59,7 @@ class Function:
         return any(d.dotted in names for d in self.decorators)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Class:
     """A class of a file; `attributes` collects what its methods assign to `self.<name>`."""
 
@@ -96,7 +96,7 @@ class Class:
         return [b.dotted for c in self.lineage() for b in c.bases if b.dotted is not None]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Loop:
     """One execution of a `for`, `while` or comprehension; the body is run once."""
 
@@ -114,7 +114,7 @@ class Loop:
         return 1 << self.bit
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Carried:
     """A variable that an iteration takes over from the one before: x = step(x)."""
 
@@ -127,7 +127,7 @@ class Carried:
     site: Site | None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Frame:
     """One activation of a function (or of the module body): environment and surroundings."""
 
@@ -172,7 +172,7 @@ class Frame:
         return tuple(reversed(out))
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Site:
     """A statement at the time it was evaluated, with its surroundings."""
 
@@ -203,7 +203,7 @@ class Site:
         return tuple(out)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class CallSite:
     """The identity of an opaque call; the value's args are callee, positionals, keyword values."""
 
@@ -215,7 +215,7 @@ class CallSite:
     double_star: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class AllocSite:
     """The identity of a list, dict, set, deque or comprehension."""
 
@@ -226,7 +226,7 @@ class AllocSite:
     entries: dict[Any, Value] | None = None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Event:
     """Something that happened, in order of evaluation.
 
