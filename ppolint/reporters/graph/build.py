@@ -179,12 +179,13 @@ class _Builder:
             for critic in component.critics:  # type: ignore[attr-defined]
                 self._edge(critic, component, "uses", "critic", _written(critic))
         elif component.kind == "optimiser":
-            for owner in component.optimises:  # type: ignore[attr-defined]
-                if owner.kind != "loss":
-                    self._edge(owner, component, "uses", "parameters", [])
-            for member in component.members:  # type: ignore[attr-defined]
+            members = component.members  # type: ignore[attr-defined]
+            for member in members:
                 if member is not component:
                     self._edge(member, component, "uses", "member", [])
+            for owner in component.optimises if component in members else ():  # type: ignore[attr-defined]
+                if owner.kind != "loss":
+                    self._edge(owner, component, "uses", "parameters", [])
 
     def _flow(self, story: Story) -> None:
         """The arrows that data takes: from where it comes to where it goes."""

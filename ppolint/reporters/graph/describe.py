@@ -80,6 +80,8 @@ def details_of(component: Component) -> list[str]:
     if isinstance(component, Estimator):
         return [*_given(component, "gamma", "lmbda", "average_gae"), *_renamed(component)]
     if isinstance(component, Optimiser):
+        if component.name == "group_optimizers":
+            return []
         whose = [c.label or c.title for c in component.optimises]
         text = ", ".join(whose) + ("" if component.complete else ", ?" if whose else "?")
         return [f"parameters of {text}", *_given(component, "lr")]

@@ -11,8 +11,8 @@ from html import escape
 
 from ppolint.reporters.graph.model import Edge, Graph, Node, short
 
-CHARACTER, LINE = 6.7, 16  # size of a monospaced character of 11px, and of a line
-MARGIN, GAP_X, GAP_Y = 24, 36, 64
+CHARACTER, LINE = 7.1, 16  # size of a monospaced character of 11px, and of a line
+MARGIN, GAP_X, GAP_Y = 24, 40, 84
 MAX_COLUMNS = 46
 _FILLS = {
     "environment": "#e6f2ea",
@@ -56,9 +56,10 @@ def render(graph: Graph) -> str:
         _STYLE,
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
     ]
-    parts += [_curve(edge, boxes) for edge in graph.edges]
+    ends = _ends(graph, boxes)
+    parts += [_curve(edge, *line) for edge, line in zip(graph.edges, ends)]
     parts += [_drawn(box) for box in boxes.values()]
-    parts += [_label(edge, boxes) for edge in graph.edges]
+    parts += _labels(graph, ends)
     parts += story
     parts.append("</svg>")
     return "\n".join(p for p in parts if p) + "\n"
@@ -168,19 +169,37 @@ def _arrange(graph: Graph, boxes: dict[str, _Box], layers: list[list[_Box]]) -> 
 
 
 # -- arrows -----------------------------------------------------------------------------------
-def _ends(edge: Edge, boxes: dict[str, _Box]) -> tuple[float, float, float, float]:
-    start, end = boxes[edge.source], boxes[edge.target]
-    if start.layer < end.layer:
-        return start.centre, start.y + start.height, end.centre, end.y
-    if start.layer > end.layer:
-        return start.centre, start.y, end.centre, end.y + end.height
-    if start.x < end.x:
-        return start.x + start.width, start.y + 14, end.x, end.y + 14
-    return start.x, start.y + 14, end.x + end.width, end.y + 14
+_Line = tuple[float, float, float, float]
 
 
-def _curve(edge: Edge, boxes: dict[str, _Box]) -> str:
-    x1, y1, x2, y2 = _ends(edge, boxes)
+def _ends(graph: Graph, boxes: dict[str, _Box]) -> list[_Line]:
+    """(x1, y1, x2, y2) of each arrow; those that meet at a box are spread along its side."""
+    leaving: dict[str, list[int]] = {}
+    arriving: dict[str, list[int]] = {}
+    for at, edge in enumerate(graph.edges):
+        leaving.setdefault(edge.source, []).append(at)
+        arriving.setdefault(edge.target, []).append(at)
+    for found in leaving.values():
+        found.sort(key=lambda at: boxes[graph.edges[at].target].centre)
+    for found in arriving.values():
+        found.sort(key=lambda at: boxes[graph.edges[at].source].centre)
+    out: list[_Line] = []
+    for at, edge in enumerate(graph.edges):
+        start, end = boxes[edge.source], boxes[edge.target]
+        x1 = _spread(start, leaving[edge.source], at)
+        x2 = _spread(end, arriving[edge.target], at)
+        down = start.layer < end.layer
+        out.append(
+            (x1, start.y + start.height if down else start.y, x2, end.y if down else end.y + end.height)
+        )
+    return out
+
+
+def _spread(box: _Box, found: list[int], at: int) -> float:
+    return box.x + box.width * (found.index(at) + 1) / (len(found) + 1)
+
+
+def _curve(edge: Edge, x1: float, y1: float, x2: float, y2: float) -> str:
     bend = (y2 - y1) / 2
     kind = "e" if edge.kind == "data" else "e u"
     return (
@@ -189,21 +208,37 @@ def _curve(edge: Edge, boxes: dict[str, _Box]) -> str:
     )
 
 
-def _label(edge: Edge, boxes: dict[str, _Box]) -> str:
-    x1, y1, x2, y2 = _ends(edge, boxes)
-    lines = _wrap(", ".join(edge.labels) if edge.labels else edge.role)[:3]
-    width = max(map(len, lines)) * CHARACTER + 6
-    x, y = (x1 + 2 * x2) / 3, (y1 + 2 * y2) / 3 - LINE * len(lines) / 2
-    out = [
-        f'<rect x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" '
-        f'height="{LINE * len(lines):.1f}" fill="#ffffff" fill-opacity="0.85"/>'
-    ]
-    for at, text in enumerate(lines):
+def _labels(graph: Graph, ends: list[_Line]) -> list[str]:
+    """The keys on the arrows, in the gap before the box they go to; none on top of another."""
+    taken: list[_Line] = []
+    out: list[str] = []
+    for edge, (x1, y1, x2, y2) in zip(graph.edges, ends):
+        text = ", ".join(edge.labels) if edge.labels else edge.role
+        lines = _wrap(text)[:2]
+        width, height = max(map(len, lines)) * CHARACTER + 6, LINE * len(lines)
+        step = -1 if y2 > y1 else 1
+        x, y = x2 - width / 2, y2 + step * (14 + (height if step < 0 else 0))
+        for _ in range(4):
+            if not any(_overlap((x, y, width, height), other) for other in taken):
+                break
+            y += step * LINE
+        taken.append((x, y, width, height))
         out.append(
-            f'<text class="k" text-anchor="middle" x="{x:.1f}" '
-            f'y="{y + (at + 0.75) * LINE:.1f}">{escape(text)}</text>'
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+            f'fill="#ffffff" fill-opacity="0.85"/>'
         )
-    return "".join(out)
+        for row, line in enumerate(lines):
+            out.append(
+                f'<text class="k" text-anchor="middle" x="{x2:.1f}" '
+                f'y="{y + (row + 0.75) * LINE:.1f}">{escape(line)}</text>'
+            )
+    return out
+
+
+def _overlap(a: _Line, b: _Line) -> bool:
+    return (
+        a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+    )
 
 
 # -- the loop ---------------------------------------------------------------------------------
