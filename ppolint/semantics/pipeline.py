@@ -59,6 +59,7 @@ class Pipeline:
         self.wiring = Wiring(self)
         self.lineage = Lineage(self)
         self._wrapping: list[Environment] = []  # environments whose transforms are being listed
+        self._spreading: list[Transform] = []  # the same for `Compose`
         self._method_index: dict[Component, list[Step]] | None = None
 
     @classmethod
@@ -487,12 +488,13 @@ class Pipeline:
         """Add a transform, or what a `Compose` consists of; False when something is not seen."""
         if found is None:
             return True
-        if not isinstance(found, Transform):
+        if not isinstance(found, Transform) or found in self._spreading:
             return False
         if found.name != "Compose" or found.cls is not None:
             found.conditional = found.conditional or optional
             out[found] = None
             return True
+        self._spreading.append(found)
         complete = True
         site = found.call.core.data
         for value in found.positionals:
@@ -507,6 +509,7 @@ class Pipeline:
         for step in found.methods("append", "insert"):
             for member in self.candidates(step.args[-1] if step.args else None):
                 complete = self._spread(member, out, optional) and complete
+        self._spreading.pop()
         return complete
 
     def module_parts(self, module: Module) -> tuple:
