@@ -21,29 +21,22 @@ def argument(context: Context, call: ApiCall, target: Argument) -> tuple[Edit, .
     at = next(i for i, item in enumerate(items) if item is target.node)
     start, end = target.span
     text = context.file.source.text
-    if at + 1 < len(items):
-        next_start = context.file.span(items[at + 1])[0]
-        comma = text.find(",", end, next_start)
-        end = comma + 1
-        rest = text[end:next_start]
+    after = end + len(text[end:]) - len(text[end:].lstrip())
+    if text[after : after + 1] == ",":
+        end = after + 1
         line_start = text.rfind("\n", 0, start) + 1
-        if "\n" in rest and not text[line_start:start].strip() and "#" not in rest:
-            return (Edit(line_start, text.find("\n", end) + 1, ""),)
-        if "\n" not in rest:
-            end = next_start
-        else:  # a comment stays, where the argument stood
-            end += len(rest) - len(rest.lstrip(" "))
-        return (Edit(start, end, ""),)
-    if at:
-        previous_end = context.file.span(items[at - 1])[1]
-        previous_end = max(previous_end, _value_end(context, items[at - 1]))
+        line_end = text.find("\n", end)
+        rest = text[end:line_end]
+        if not rest.strip() and not text[line_start:start].strip():
+            return (Edit(line_start, line_end + 1, ""),)
+        return (Edit(start, end + len(rest) - len(rest.lstrip(" ")), ""),)
+    if at:  # the last one: the comma before it goes with it, unless a comment stands between
+        previous_end = max(
+            context.file.span(items[at - 1])[1], context.file.span(items[at - 1].value)[1]
+        )
         if "#" not in text[previous_end:start]:
             return (Edit(previous_end, end, ""),)
     return (Edit(start, end, ""),)
-
-
-def _value_end(context: Context, item: Any) -> int:
-    return context.file.span(item.value)[1]
 
 
 def mended(
