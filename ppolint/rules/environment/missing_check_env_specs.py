@@ -2,8 +2,8 @@
 
 What it does
     Reports a subclass of `EnvBase`, and a collector's environment with transforms, when no
-    `check_env_specs` reaches it anywhere in the project, tests included. A note only where class
-    and transforms are all TorchRL's own.
+    `check_env_specs` reaches it anywhere in the project, tests included. Where class and transforms
+    are all TorchRL's own it is a note only, and only in a file that trains with a PPO loss.
 
 Why is this bad
     Specs are promises: buffers, collectors and networks are built from them. A promise that is not
@@ -57,7 +57,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._classes import environment_classes
 
     for cls in environment_classes(file):
-        if _is_concrete(cls) and not _class_is_checked(file, cls):
+        if _is_concrete(cls) and not _is_base(file, cls) and not _class_is_checked(file, cls):
             start = file.span(cls.node)[0]
             yield rule.at(
                 (start, file.span(cls.node.name)[1]),
@@ -79,6 +79,19 @@ def _is_concrete(cls: Class) -> bool:
             if any((d.dotted or "").endswith("abstractmethod") for d in function.decorators):
                 return False
     return "NotImplementedError" not in _body_names(step.node)
+
+
+def _is_base(file: FileModel, cls: Class) -> bool:
+    """Whether other environments derive from the class: those are what is checked."""
+    import re
+
+    if any(cls in other.lineage() for other in file.classes if other is not cls):
+        return True
+    if file.project is None:
+        return False
+    file.searched_project = True
+    derived = re.compile(rf"^\s*class\s+\w+\([^)]*\b{cls.name}\b", re.M)
+    return any(derived.search(file.project.text(p)) for p in file.project.mentioning(cls.name))
 
 
 def _body_names(node: Any) -> set[str]:
@@ -152,8 +165,10 @@ def _collected(file: FileModel) -> Iterator[Finding]:
                 continue
             if any(_covers(other, env) for other in checked) or _checked_elsewhere(file):
                 continue
-            seen.add(env.span)
             own = _has_own_parts(env)
+            if not own and not any(loss.is_ppo for loss in file.pipeline.losses):
+                continue
+            seen.add(env.span)
             yield rule.at(
                 _place(file, env),
                 "no `check_env_specs` reaches this environment after its transforms",

@@ -74,7 +74,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if key[0] is None:
                 continue
             trained = first.setdefault(key, env)
-            if trained is env:
+            if trained is env or not _evaluates(file, env):
                 continue
             yield rule.at(
                 _place(file, *_gathering(norm, gathered), trained),
@@ -113,9 +113,20 @@ def _normalised(file: FileModel) -> list[tuple[Environment, Transform]]:
     return out
 
 
+def _evaluates(file: FileModel, env: Environment) -> bool:
+    """Whether a policy is looked at in the environment: it is rolled out, or called after that."""
+    if env.methods("rollout"):
+        return True
+    name = env.label.lower()
+    return any(word in name for word in ("eval", "test", "val_", "video", "pixel", "render"))
+
+
 def _starts_from_nothing(norm: Transform) -> bool:
     shared = ("shared_td", "shared_data", "loc", "scale")
-    return norm.sealed and all(norm.argument(name) is None for name in shared)
+    if not norm.sealed or any(norm.argument(name) is not None for name in shared):
+        return False
+    # rewards that are normalised are no input of the policy
+    return norm.in_keys is None or (isinstance(norm.in_keys, tuple) and norm.in_keys != ("reward",))
 
 
 def _task(env: Environment) -> str | None:

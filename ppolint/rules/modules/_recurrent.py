@@ -65,4 +65,8 @@ def _known(env: Any) -> bool:
         return False
     if any(t.cls is not None or t.conditional for t in env.transforms):
         return False
-    return all(isinstance(b, Environment) and b.cls is None for b in env.bases)
+    # `GymEnv(..., policy=policy)` appends what the policy needs
+    return all(
+        isinstance(e, Environment) and e.cls is None and e.argument("policy") is None
+        for e in (env, *env.bases)
+    )

@@ -93,7 +93,7 @@ def _distribution(file: FileModel, actor: Probabilistic) -> Iterator[Problem]:
         reads |= part_reads
         written |= part_writes
     if actor.parts and written.complete:
-        unmet = [k for k in wanted if k not in written.found and k not in reads.found]
+        unmet = [k for k in wanted if not _holds(written, k) and k not in reads.found]
         if unmet and not _from_environment(unmet):
             yield Problem(
                 span,
@@ -116,6 +116,14 @@ def _distribution(file: FileModel, actor: Probabilistic) -> Iterator[Problem]:
             "name the keys after the parameters, or map them: `in_keys={\"loc\": \"mean\", ...}`",
             scope,
         )
+
+
+def _holds(there: keys.Keys, key: Any) -> bool:
+    """Whether a key is there, or something nested under it: "params" for ("params", "loc")."""
+    parts = (key,) if isinstance(key, str) else key
+    return key in there.found or any(
+        isinstance(other, tuple) and other[: len(parts)] == parts for other in there.found
+    )
 
 
 def _from_environment(unmet: list) -> bool:
@@ -160,8 +168,11 @@ def _unwritten(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Pr
             written |= keys.module_keys(part)[1]
             continue
         reads, writes = keys.module_keys(part)
+        if part.name in ("LSTMModule", "GRUModule"):
+            # rules of their own speak of hidden states
+            reads = keys.NOTHING
         for key in sorted(map(str, (k for k in reads.found if isinstance(k, str)))):
-            if written.has(key) is False and key not in _OPTIONAL:
+            if written.has(key) is False and key not in _OPTIONAL and not _holds(written, key):
                 yield Problem(
                     part.span,
                     f"the module reads {shown(key)}, and nothing before it writes that: it raises "

@@ -1,7 +1,8 @@
 """An actor that is not told the action spec of its environment.
 
 What it does
-    Reports a `ProbabilisticActor` without `spec`.
+    Reports a `ProbabilisticActor` without `spec`: a warning for a distribution without bounds, a
+    note for the others, whose samples are in some domain at least.
 
 Why is this bad
     The spec is what ties the actor to the environment: with it a wrong action key is found when the
@@ -46,6 +47,10 @@ rule = Rule(
 )
 
 
+# Distributions whose samples leave the domain of a bounded action.
+_UNBOUNDED = frozenset({"IndependentNormal", "Normal", "MultivariateNormal", "Delta"})
+
+
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.modules._actors import built_here
@@ -53,12 +58,19 @@ def check(file: FileModel) -> Iterator[Finding]:
     for actor in built_here(file, "ProbabilisticActor"):
         if actor.cls is not None or not actor.sealed or actor.spec is not None:
             continue
+        unbounded = str(actor.distribution).rpartition(".")[2] in _UNBOUNDED
         yield rule.at(
             actor.span,
-            "the actor has no `spec`: actions outside of the environment's domain go unnoticed",
+            "the actor has no `spec`: "
+            + (
+                "actions outside of the environment's domain go unnoticed"
+                if unbounded
+                else "nothing ties its action to that of the environment"
+            ),
             help="pass the environment's spec, `spec=env.action_spec`",
             scope=file.scope(actor.site),
             fix=_fix(file, actor),
+            severity=None if unbounded else Severity.INFO,
         )
 
 

@@ -79,7 +79,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="pass `distribution_kwargs={\"low\": spec.space.low, \"high\": spec.space.high}`",
             scope=file.scope(actor.site),
             fix=_fix(file, actor),
-            severity=None if unit is False or actor.spec is not None else Severity.INFO,
+            severity=None if unit is False else Severity.INFO,
         )
 
 
