@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from ppolint.semantics.project import Project
 
 
+# Names that everybody gives to these modules, for files that get them through `import *`.
+_CONVENTIONAL = {
+    "torch": "torch",
+    "th": "torch",
+    "nn": "torch.nn",
+    "F": "torch.nn.functional",
+    "np": "numpy",
+    "math": "math",
+}
+
+
 class Evaluator(Expressions, Calls):
     """The symbolic execution of one file; `run()` once, then read the tables."""
 
@@ -135,6 +146,9 @@ class Evaluator(Expressions, Calls):
             if value is not None:
                 return value
             frame = frame.lexical
+        module = self.frame.module.frame
+        if module is not None and "*" in module.env and name in _CONVENTIONAL:
+            return self.values.ref(_CONVENTIONAL[name])
         return self.values.ref(f"builtins.{name}")
 
     def bind(self, name: str, value: Value, node: Any) -> None:
@@ -189,6 +203,9 @@ class Evaluator(Expressions, Calls):
         key = literal_key(index)
         if key is not None:
             self.heap[(base.core, ("item", key))] = value
+        elif index.loops:
+            # what this iteration puts into a cell is what it reads from there
+            self.heap[(base.core, index.core)] = value
 
     # -- statements -------------------------------------------------------------------------
     def exec_suite(self, body: Any) -> bool:
@@ -308,13 +325,12 @@ class Evaluator(Expressions, Calls):
             env[bound] = values.ref(f"{base}{joiner}{name}")
 
     def _import_star(self, base: str) -> None:
+        self.frame.env.setdefault("*", self.values.ref(base))
         module = self.module_named(base)
         if module is not None and module.frame is not None and module.frame is not self.frame:
             for name, value in module.frame.env.items():
                 if isinstance(name, str) and not name.startswith("_"):
                     self.frame.env.setdefault(name, value)
-        elif not base.startswith("."):
-            self.frame.env.setdefault("*", self.values.ref(base))
 
     # -- branches ---------------------------------------------------------------------------
     def _if(self, node: Any) -> bool:

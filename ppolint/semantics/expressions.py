@@ -211,6 +211,10 @@ class Expressions:
             entries = getattr(core.data, "entries", None) if core.op == "alloc" else None
             if entries and key in entries:
                 return entries[key]
+        if index.loops:
+            held = self._held_cell(core, index.core)
+            if held is not None:
+                return held
         if index.op == "slice":
             lo, hi, step = index.args
             if step.number == -1 and lo is v.none and hi is v.none:
@@ -220,6 +224,15 @@ class Expressions:
         elif _reshaping(v, index):
             return v.make("wrap", (base,), "index")
         return v.make("item", (base, index))
+
+    def _held_cell(self, container: Value, index: Value) -> Value | None:
+        """What was put into `container[index]` before, also when only a part of it is read."""
+        held = self.heap.get((container, index))
+        if held is None and index.op == "tuple" and index.args:
+            held = self.heap.get((container, index.args[0]))
+            if held is not None:
+                return self.values.make("wrap", (held,), "index")
+        return held
 
     def _part_of_element(self, elem: Value, at: int) -> Value | None:
         """Element `at` of what a loop over zip, enumerate or a reversed one yields."""

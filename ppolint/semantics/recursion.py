@@ -112,7 +112,7 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
         return None
     mask = loop.mask if loop is not None else 0
     invariant: list[Value] = []
-    for factor in form.coefficient:
+    for factor in _expanded(form.coefficient, mask):
         parts = alternatives(factor)
         if any(_is_truncated(p) for p in parts):
             return None
@@ -139,6 +139,30 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
             return GAE, tuple(invariant), True
         return RETURNS, tuple(invariant), False
     return None
+
+
+def _expanded(coefficient: tuple[Value, ...], mask: int) -> Iterator[Value]:
+    """The factors; of `(mask * gamma)[t]`, computed for all steps at once, those of the product.
+
+    At least one factor of such a product is an array, and no discount: a mask, else the first.
+    """
+    for factor in coefficient:
+        core = factor.core
+        base = core.args[0].core if core.op == "item" else None
+        if base is None or base.op != "mul" or not core.loops & mask:
+            yield factor
+            continue
+        masks = [f for f in base.args if any(_is_mask(p) for p in alternatives(f))]
+        scalars = [f for f in base.args if f not in masks]
+        if not masks:
+            arrays = [f for f in scalars if not _is_scalar(f)] or scalars[:1]
+            scalars = [f for f in scalars if f is not arrays[0]]
+        yield from scalars
+
+
+def _is_scalar(value: Value) -> bool:
+    """A number, an attribute or a field of a configuration: what hyperparameters are kept in."""
+    return value.number is not None or value.op == "attr"
 
 
 def _is_mask(value: Value) -> bool:
@@ -552,6 +576,34 @@ def _power_sums(file: FileModel) -> Iterator[Recursion]:
                 yield Recursion(kind, tuple(invariant), certain, node, site)
             break
     yield from _augmented_powers(file)
+    yield from _augmented_cells(file)
+    yield from _undiscounted_sums(file)
+
+
+def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
+    """x[t] += c**k * y[t + k] in a double loop."""
+    for event in file.events:
+        loops = event.site.loops()
+        if event.kind != "augment" or event.key is None or len(loops) < 2:
+            continue
+        parts = _product(event.value)
+        for factor in parts:
+            base = _power_base(factor, loops[-1:])
+            if base is not None and len(parts) > 1:
+                invariant = base.args if base.op == "mul" else (base,)
+                kind = GAE if len(invariant) >= 2 else RETURNS
+                yield Recursion(kind, tuple(invariant), False, event.node, event.site, stored=True)
+                break
+
+
+def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
+    """cumsum(x[::-1])[::-1], the reward-to-go without a discount."""
+    for value in file.of_op("fn"):
+        inner = value.args[0].core if value.data == "flip" and value.args else None
+        if inner is not None and inner.op == "reduce" and inner.data == "cumsum":
+            if is_reversed(inner.args[0]):
+                for node, site in file.places(inner):
+                    yield Recursion(RETURNS, (), False, node, site)
 
 
 def _product(value: Value) -> list[Value]:

@@ -316,7 +316,7 @@ class _Containers:
         elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
             for part in core.data.items:
                 container.roles |= self.provenance.roles(part)
-        elif core.op == "call" and core.args[0].op in ("class", "ref") and len(core.args) > 2:
+        elif core.op == "call" and core.args[0].op in ("class", "ref", "call") and len(core.args) > 2:
             for part in core.args[1:]:
                 container.roles |= self.provenance.roles(part)
         else:

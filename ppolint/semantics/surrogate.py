@@ -145,18 +145,42 @@ def surrogates(file: FileModel) -> list[Surrogate]:
     """Every PPO loss of a file, once a place; clipped ones first."""
     found: list[Surrogate] = []
     seen: set[int] = set()
-    for kind, value, ratio, clip in _candidates(file):
-        for node, site in file.places(value):
-            if not site.frame.module.main or id(node) in seen:
-                continue
-            seen.add(id(node))
-            epsilon = epsilon_of(clip) if clip is not None and clip.op == "clip" else None
-            if clip is not None and clip.op == "clip" and epsilon is None:
-                hi = clip.args[2].core
-                epsilon = file.values.const(round(hi.number - 1, 10)) if hi.number else None
-            first = _start(file, clip, node, site) if clip is not None else node
-            found.append(Surrogate(kind, value, ratio, epsilon, node, site, first))
-    return found
+    candidates = [((k, v, r, c), file.places(v)) for k, v, r, c in _candidates(file)]
+    for (kind, value, ratio, clip), node, site in settled(file, candidates):
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        epsilon = None
+        first = node
+        if clip is not None:
+            first = _start(file, clip, node, site)
+            if clip.op == "clip":
+                epsilon = epsilon_of(clip)
+                hi = clip.args[2].core.number
+                if epsilon is None and hi is not None:
+                    epsilon = file.values.const(round(hi - 1, 10))
+        found.append(Surrogate(kind, value, ratio, epsilon, node, site, first))
+    return _without_inner(file, found)
+
+
+def _without_inner(file: FileModel, found: list[Surrogate]) -> list[Surrogate]:
+    """One finding for one loss: a sum around a surrogate that was found is not another one."""
+    spans = [(file.span(f.first)[0], file.span(f.node)[1]) for f in found]
+    return [
+        f
+        for at, f in enumerate(found)
+        if not any(
+            other != at and _inside(spans[other], spans[at], at > other)
+            and (f.kind == "kl" or found[other].kind == f.kind)
+            for other in range(len(found))
+        )
+    ]  # fmt: skip
+
+
+def _inside(inner: tuple[int, int], outer: tuple[int, int], later: bool) -> bool:
+    if inner == outer:
+        return later
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 def _start(file: FileModel, clip: Value, node: Any, site: Site) -> Any:
@@ -243,11 +267,13 @@ def _matching(part: Value, others: list[Value]) -> tuple[Value, Value] | None:
                     likely = is_exponential_ratio(ratio) or is_quotient(ratio)
                     if likely and _bounds_are_symbols(clip):
                         return ratio, clip
-        elif clip.op == "exp" and clip.args[0].core.op == "clip":
-            inner = clip.args[0].core
-            for other in others:
-                if other.op == "exp" and other.args[0].core is inner.args[0].core:
-                    return other, inner
+        elif clip.op == "exp":
+            for inner in terms(clip.args[0]):
+                if inner.op != "clip" or not is_difference(inner.args[0]):
+                    continue
+                for other in others:
+                    if other.op == "exp" and other is not clip and is_exponential_ratio(other):
+                        return other, inner
     return None
 
 
@@ -300,7 +326,9 @@ def _in_product(file: FileModel, value: Value) -> bool:
             seen.add(user)
             if user.op == "mul" and sum(a.number is None for a in user.args) > 1:
                 return True
-            if user.op in ("neg", "phi", "after", "item"):
+            if user.op in ("neg", "phi", "after", "item") or (
+                user.op == "reduce" and user.data in ("prod", "sum")
+            ):
                 queue.append(user)
     return False
 
@@ -383,21 +411,50 @@ def _is_third_estimator(value: Value) -> bool:
 def value_clips(file: FileModel) -> list[ValueClip]:
     """Every clipped value loss of a file, once a place."""
     found: list[ValueClip] = []
+    candidates: list[tuple[Any, list[tuple[Any, Site]]]] = []
     seen: set[int] = set()
     for clip in file.of_op("clip"):
         if not is_difference(clip.args[0]) or not _opposite(file, clip):
             continue
         sums = _predictions(file, clip)
-        if not sums or not any(_is_regressed(file, s, clip) for s in sums):
+        errors = [u for form in (clip, file.values.neg(clip)) for u in file.users(form)]
+        if not sums or not any(_is_regressed(file, e, clip) for e in errors if e.op == "add"):
             continue
-        node_site = _place_of_sum(file, clip, sums)
-        if node_site is None:
-            continue
-        node, site = node_site
+        for value in [clip, *sums]:
+            places = [p for p in file.places(value) if p[1].frame.module.main]
+            if places:
+                candidates.append((clip, places))
+                break
+    for clip, node, site in settled(file, candidates):
         if id(node) not in seen:
             seen.add(id(node))
             found.append(ValueClip(clip, clip.args[2].core, node, site))
     return found
+
+
+def settled(
+    file: FileModel, candidates: list[tuple[Any, list[tuple[Any, Site]]]]
+) -> list[tuple[Any, Any, Site]]:
+    """One place in this file for every pattern: where a reader would put it right.
+
+    A pattern that appears only through the arguments of a helper (`clip(x, lo, hi)`) belongs to the
+    call of the helper; one that the helper holds by itself belongs into the helper.
+    """
+    nearest: dict[int, int] = {}
+    flat = [(what, node, site) for what, places in candidates for node, site in places]
+    for _, node, site in flat:
+        nearest[id(node)] = min(site.frame.depth, nearest.get(id(node), 99))
+    out = []
+    for what, node, site in flat:
+        if site.frame.depth > nearest[id(node)]:
+            continue
+        frame = site.frame
+        while frame.module.main and frame.call_site is not None:
+            node, site = frame.call, frame.call_site
+            frame = site.frame
+        if frame.module.main:
+            out.append((what, node, site))
+    return out
 
 
 def _opposite(file: FileModel, clip: Value) -> bool:
@@ -458,14 +515,6 @@ def _is_regression_call(file: FileModel, call: Value) -> bool:
     return False
 
 
-def _place_of_sum(file: FileModel, clip: Value, sums: list[Value]) -> tuple[Any, Site] | None:
-    for value in [clip, *sums]:
-        for node, site in file.places(value):
-            if site.frame.module.main:
-                return node, site
-    return None
-
-
 # -- ratios that belong to no PPO loss --------------------------------------------------------
 def _log_prob_evidence(value: Value) -> bool:
     """Whether something in the value is the logarithm of a probability, by structure."""
@@ -498,10 +547,22 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         if value in used or _truncated(file, value) or third:
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
-        if any(_log_prob_evidence(t) for t in signs) and _in_product(file, value):
+        likely = any(_log_prob_evidence(t) for t in signs) or (
+            len(signs) == 2 and not any(_is_peak(t) for t in signs)
+        )
+        if likely and _in_product(file, value):
             for node, site in file.places(value)[:1]:
                 if site.frame.module.main:
                     yield value, node, site
+
+
+def _is_peak(term: Value) -> bool:
+    """The maximum that a softmax subtracts, or a normaliser."""
+    core = term.args[0] if term.op == "neg" else term
+    return core.number is not None or any(
+        v.op == "max" or (v.op == "reduce" and v.data in ("max", "amax", "logsumexp", "mean"))
+        for v in walk(core)
+    )
 
 
 def _recomputed(file: FileModel, estimate: Value, ratio: Value) -> Iterator[tuple[Value, Any, Site]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -171,18 +172,41 @@ class Walker:
 _ROOT_MARKS = ("setup.py", "setup.cfg", ".git")
 
 
+# What the top of a repository usually has, and a folder inside of it sometimes.
+_HINTS = re.compile(r"(?i)(readme|licen[cs]e|requirements|environment|pipfile|\.gitignore)")
+
+
 def project_root(folder: str) -> str:
-    """The root of the project that `folder` is in: the nearest folder, at or above it, with a
-    `pyproject.toml` of a project or of ppolint, a `setup.py`, a `setup.cfg` or a `.git`; else
-    `folder` itself.
+    """The root of the project that `folder` is in.
+
+    That is the nearest folder, at or above it, with a `pyproject.toml` of a project or of ppolint, a
+    `setup.py`, a `setup.cfg` or a `.git`. Without one it is the highest folder, not above the
+    working directory, that has a README, a licence or a list of requirements; else the working
+    directory, when `folder` is inside of it, else `folder` itself.
     """
     current = folder
     while not _is_root(current):
         parent = os.path.dirname(current)
         if parent == current:
-            return folder
+            return _guessed_root(folder)
         current = parent
     return current
+
+
+def _guessed_root(folder: str) -> str:
+    top = os.getcwd()
+    inside = folder == top or folder.startswith(top.rstrip(os.sep) + os.sep)
+    if not inside:
+        return folder
+    guess, current = top, folder
+    while current != top:
+        try:
+            if any(_HINTS.match(name) for name in os.listdir(current)):
+                guess = current
+        except OSError:
+            pass  # a folder that vanished gives no hint
+        current = os.path.dirname(current)
+    return guess
 
 
 def _is_root(folder: str) -> bool:
