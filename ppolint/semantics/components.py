@@ -115,6 +115,8 @@ class Component:
         return bound, site.star or site.double_star or self._own_constructor()
 
     def _positional_names(self) -> tuple[str, ...]:
+        if self._own_constructor():
+            return ()
         dotted = self.pipeline.file.callee(self.call)
         return catalogue.positional(dotted or "", self.name)
 

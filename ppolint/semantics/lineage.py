@@ -246,9 +246,9 @@ class Lineage:
         core = base.core
         if core.op == "elem":
             # element 1 of an enumerate that the evaluator did not see through
-            inner = self._iterable(core.args[0])
+            inner = self.iterated(self._as_written(core))
             if inner.op == "fn" and inner.data == "enumerate" and index.number == 1:
-                return self._from_iterable(value, inner.args[0].core, core.data)
+                return self._from_iterable(value, self.iterated(inner.args[0]), core.data)
         if core.op == "call" and key is None:
             method = core.args[0]
             if method.op == "attr" and method.data == "step_and_maybe_reset":
@@ -277,18 +277,38 @@ class Lineage:
         return [Path("computed", value)]
 
     def _element(self, value: Value) -> list[Path]:
-        return self._from_iterable(value, self._iterable(value.args[0]), value.data)
+        iterable = self.iterated(self._as_written(value))
+        return self._from_iterable(value, iterable, value.data)
 
-    def _iterable(self, core: Value) -> Value:
+    def _as_written(self, value: Value) -> Value:
+        """The iterable of an element with its changes of shape: elements keep the core only."""
+        wanted = value.args[0].core
+        loop = self.pipeline.wiring.evaluator.loops[value.data]  # type: ignore[index]
+        queue = [loop.iterable] if loop.iterable is not None else []
+        for _ in range(12):
+            if not queue:
+                break
+            found = queue.pop(0)
+            if found.core is wanted:
+                return found
+            if found.op in ("wrap", "fn"):
+                queue.extend(found.args)
+            elif found.op == "call":
+                queue.extend(found.args[1:2])
+        return value.args[0]
+
+    def iterated(self, value: Value) -> Value:
         """An iterable without what only passes its elements on: tqdm, iter, list."""
         for _ in range(6):
-            core = core.core
-            if core.op == "call" and len(core.args) > 1 and core.args[0].op == "ref":
-                if str(core.args[0].data).rpartition(".")[2] in _ITERATORS:
-                    core = core.args[1]
-                    continue
-            break
-        return core.core
+            if value.op == "wrap" and value.data in ("list", "tuple"):
+                value = value.args[0]
+            elif value.op == "call" and len(value.args) > 1 and value.args[0].op == "ref":
+                if str(value.args[0].data).rpartition(".")[2] not in _ITERATORS:
+                    break
+                value = value.args[1]
+            else:
+                break
+        return value
 
     def _from_iterable(self, value: Value, iterable: Value, bit: Any) -> list[Path]:
         loop = self.pipeline.wiring.evaluator.loops[bit] if isinstance(bit, int) else None
@@ -299,12 +319,12 @@ class Lineage:
         if out:
             return out
         core = iterable.core
-        if core.op == "call" and core.args[0].op == "attr":
-            name, base = str(core.args[0].data), core.args[0].args[0]
+        if iterable.op == "call" and iterable.args[0].op == "attr":
+            name, base = str(iterable.args[0].data), iterable.args[0].args[0]
             if name in _CHUNKS:
-                return self._extend(value, base, Operation("chunk", name, args=core.args[1:]))
+                return self._extend(value, base, Operation("chunk", name, args=iterable.args[1:]))
             if name == "iterator":
-                return self._from_iterable(value, base.core, bit)
+                return self._from_iterable(value, base, bit)
         if core.op == "fn" and core.data in ("range", "len", "enumerate", "zip"):
             return [Path("computed", value)]
         inside = self.pipeline.wiring.contents(iterable)
@@ -312,7 +332,8 @@ class Lineage:
             return [p for v in inside for p in self.paths(v)] or [Path("container", value)]
         if core.op == "call" and core.args[0].op == "func":
             # a generator of the project: rows of what it was given, in an order not seen
-            return self._through(value, core.args[1:], core.args[0].data.name)  # type: ignore[attr-defined]
+            name = core.args[0].data.name  # type: ignore[attr-defined]
+            return self._through(value, iterable.args[1:], name)
         return [Path("unknown", value, UNKNOWN, "iteration", loop)]
 
     def _container(self, value: Value) -> list[Path]:
@@ -345,7 +366,7 @@ class Lineage:
     def _named(self, value: Value, dotted: str, args: tuple[Value, ...]) -> list[Path]:
         name = dotted.rpartition(".")[2]
         if name == "next" and args:
-            iterable = self._iterable(args[0])
+            iterable = self.iterated(args[0])
             return self._from_iterable(value, iterable, None)
         if name in ("TensorDict", "from_dict", "LazyStackedTensorDict", "make_tensordict"):
             return [Path("new", value, via=name)]

@@ -202,6 +202,8 @@ class Narrator:
                 operand = self.pipeline.given(event.value, "env")
             found = self.pipeline.candidates(operand) if operand is not None else (UNKNOWN,)
             self._step(story, kind, found, event)
+        elif name == "backward" and event.args:
+            self._step(story, "backward", (), event, operand=event.args[0], method=name)
         elif dotted == "builtins.next" and event.args:
             found = self.pipeline.candidates(self.pipeline.iterable(event.args[0]))
             for component in found:

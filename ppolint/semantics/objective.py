@@ -134,7 +134,7 @@ def _reduction(
         entry = _entry(pipeline, element.core)
         if entry is not None:
             loss, call, _ = entry
-            found = [k for k in pipeline.wiring.leaves(iterable) if k.op != "alloc"]
+            found = _members(pipeline, iterable)
             keys = [k.string for k in found if k.string is not None]
             for key in keys or ["loss_*"]:
                 out.terms.append(Term(loss, call, key, coefficients, core, negative))
@@ -151,6 +151,17 @@ def _reduction(
             _collect(pipeline, part, coefficients, negative, out, depth + 1)
         return
     _collect(pipeline, inner, coefficients, negative, out, depth + 1)
+
+
+def _members(pipeline: Pipeline, value: Value) -> list[Value]:
+    """The keys in a list or tuple, however it is put together."""
+    out: list[Value] = []
+    for leaf in pipeline.wiring.leaves(value):
+        if leaf.op == "tuple":
+            out.extend(m for a in leaf.args for m in _members(pipeline, a))
+        elif leaf.op != "alloc":
+            out.append(leaf)
+    return out
 
 
 def _returned(pipeline: Pipeline, value: Value) -> tuple[Component, Value] | None:

@@ -202,10 +202,10 @@ class Pipeline:
     # -- data -------------------------------------------------------------------------------
     def iterable(self, value: Value) -> Value:
         """An iterable without what only passes its elements on (tqdm, enumerate, iter)."""
-        core = self.lineage._iterable(value)
-        while core.op == "fn" and core.data == "enumerate":
-            core = self.lineage._iterable(core.args[0])
-        return core
+        value = self.lineage.iterated(value)
+        while value.op == "fn" and value.data == "enumerate":
+            value = self.lineage.iterated(value.args[0])
+        return value.core
 
     @cached_property
     def _in_place(self) -> dict[Value, list[Step]]:
@@ -590,6 +590,8 @@ class Pipeline:
                 return bool(entries) and "params" in entries and self._gather(entries["params"], out, depth + 1)
         if core.op == "fn" and core.data == "star":
             return self._gather(core.args[0], out, depth + 1)
+        if core.op == "add":  # list(a.parameters()) + list(b.parameters())
+            return all([self._gather(v, out, depth + 1) for v in core.args])
         further = self.wiring._further(core)
         return bool(further) and all([self._gather(v, out, depth + 1) for v in further])
 
