@@ -459,7 +459,9 @@ def _chooses_release(test: Any) -> bool:
     """Whether a condition asks which release is installed: a version, or `hasattr` of a module."""
     kind = type(test)
     if kind is cst.Name:
-        return "version" in test.value.lower() or test.value.lower().startswith(("torchrl_", "_torchrl"))
+        return "version" in test.value.lower() or test.value.lower().startswith(
+            ("torchrl_", "_torchrl")
+        )
     if kind is cst.Attribute:
         return "version" in test.attr.value.lower()
     if kind is cst.Call and type(test.func) is cst.Name and test.func.value == "hasattr":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ppolint.torchrl_api.database import Database, View
 from ppolint.torchrl_api.renames import BEHAVIOUR, name_change
@@ -96,7 +97,7 @@ def history(db: Database, path: str) -> list[Change]:
     """Everything that happened to `path` over the releases of its package, oldest first."""
     views = db.views(path.partition(".")[0])
     changes = []
-    for (_, old), (release, new) in zip(views, views[1:]):
+    for (_, old), (release, new) in pairwise(views):
         changes += [Change(release, path, text) for text in between(path, old, new)]
     names = {path, db.identify(path)}
     for _, view in views:
@@ -116,7 +117,7 @@ def release_notes(db: Database, package: str) -> str:
     """The changes of every release of `package` to what PPO code imports, as Markdown."""
     views = db.views(package)
     lines: list[str] = []
-    for (_, old), (release, new) in reversed(list(zip(views, views[1:]))):
+    for (_, old), (release, new) in reversed(list(pairwise(views))):
         found: dict[str, list[str]] = {}
         for path in sorted(_public_names(db, package, old) | _public_names(db, package, new)):
             phrases = between(path, old, new)

@@ -182,9 +182,7 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
             for keyword in node.keywords:
                 if keyword.arg is None and is_kwargs(keyword.value):
                     known.add(id(keyword.value))
-                    use.setdefault("to", []).append(
-                        _forward(node, function.name, local)
-                    )
+                    use.setdefault("to", []).append(_forward(node, function.name, local))
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
             if owner is not None and is_kwargs(owner):
                 if node.func.attr in ("pop", "get", "setdefault") and node.args:

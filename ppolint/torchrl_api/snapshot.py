@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppolint.torchrl_api.extract import extract_module
-
-HERE, LAZY = ".", "?"
+from ppolint.torchrl_api.histories import HERE, LAZY
 
 
 @dataclass

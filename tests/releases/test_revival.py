@@ -19,6 +19,7 @@ def run(*command, folder):
         cwd=folder,
         capture_output=True,
         text=True,
+        check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 

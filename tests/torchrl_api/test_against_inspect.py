@@ -13,7 +13,6 @@ import pytest
 from packaging.version import Version
 
 from ppolint.torchrl_api.database import load
-from ppolint.torchrl_api.signatures import Kind
 
 torchrl = pytest.importorskip("torchrl", reason="TorchRL is not installed")
 
@@ -100,9 +99,9 @@ def callables(name):
     module = importlib.import_module(name)
     for attribute in public_names(module):
         thing = getattr(module, attribute, None)
-        if inspect.isclass(thing) or isinstance(thing, types.FunctionType):
-            if (thing.__module__ or "").partition(".")[0] in ("torchrl", "tensordict"):
-                yield f"{name}.{attribute}", thing
+        callable_ = inspect.isclass(thing) or isinstance(thing, types.FunctionType)
+        if callable_ and (thing.__module__ or "").startswith(("torchrl", "tensordict")):
+            yield f"{name}.{attribute}", thing
 
 
 def differences(name):

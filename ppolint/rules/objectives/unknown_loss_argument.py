@@ -47,9 +47,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     for verdict in _arguments.verdicts(file, rule.code):
         fix = None
         if verdict.edits:
-            fix = rule.mend(
-                verdict.title, *verdict.edits, applicability=verdict.applicability
-            )
+            fix = rule.mend(verdict.title, *verdict.edits, applicability=verdict.applicability)
         yield rule.at(
             verdict.span, verdict.message, help=verdict.help, scope=verdict.scope, fix=fix
         )

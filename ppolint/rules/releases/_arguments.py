@@ -138,7 +138,9 @@ class _Judge:
         message = f"`{self.name}({argument.name}=)` {self._effect(argument.name, bad)} in {where}"
         help = f"write `{new}=`" if change.exact else change.note
         if any(a.name == new for a in self.call.arguments):
-            return self._verdict(RENAMED, argument.name_span, message, help=f"`{new}` is given already")
+            return self._verdict(
+                RENAMED, argument.name_span, message, help=f"`{new}` is given already"
+            )
         edits: tuple[Edit, ...] = ()
         applicability = Applicability.SUGGEST
         if change.exact:
@@ -224,7 +226,10 @@ class _Judge:
         message = f"`{self.name}` ignores `{argument.name}` without a word in {where}"
         if meant is None:
             return self._verdict(
-                SWALLOWED, argument.name_span, message, help="no argument of the loss is called that"
+                SWALLOWED,
+                argument.name_span,
+                message,
+                help="no argument of the loss is called that",
             )
         parameter = signature.parameter(meant)
         default = parameter.default if parameter is not None else None
@@ -401,5 +406,3 @@ def _has_value(node: Any, when: str) -> bool:
     if when == "given":
         return text != "None"
     return text == when
-
-

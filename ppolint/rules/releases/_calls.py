@@ -141,9 +141,7 @@ def _is_unbound_method(context: Context, path: str) -> bool:
     )
 
 
-def _made(
-    context: Context, path: str, node: Any, scope: Scope, form: str, args: Any
-) -> ApiCall:
+def _made(context: Context, path: str, node: Any, scope: Scope, form: str, args: Any) -> ApiCall:
     span = context.file.span
     positional = tuple(a for a in args if a.keyword is None and not a.star)
     star = any(a.star == "*" for a in args)
@@ -154,9 +152,7 @@ def _made(
         if a.keyword is not None
     )
     complete = not star and not double and form != "partial"
-    return ApiCall(
-        path, node, span(node), scope, positional, arguments, complete, star, form, node
-    )
+    return ApiCall(path, node, span(node), scope, positional, arguments, complete, star, form, node)
 
 
 def _argument_span(context: Context, arg: Any) -> tuple[int, int]:
@@ -241,7 +237,16 @@ def _distribution(context: Context, call: ApiCall) -> Iterator[ApiCall]:
         arguments = _entries(context, value, scope)
         if arguments is not None:
             yield ApiCall(
-                path, value, context.file.span(value), scope, (), arguments, False, False, "dict", value
+                path,
+                value,
+                context.file.span(value),
+                scope,
+                (),
+                arguments,
+                False,
+                False,
+                "dict",
+                value,
             )
 
 

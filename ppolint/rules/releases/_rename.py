@@ -23,9 +23,7 @@ def rename_import(context: Context, binding: Binding, new_path: str) -> list[Edi
         imported = f"{new_name} as {binding.name}"
     else:
         imported = new_name
-        edits = [
-            Edit(*context.file.span(node), new_name) for node, _ in context.users(binding)
-        ]
+        edits = [Edit(*context.file.span(node), new_name) for node, _ in context.users(binding)]
     if imported == f"{new_name} as {new_name}":
         imported = new_name
     if new_module == parent(binding.dotted or ""):

@@ -96,9 +96,7 @@ def _deprecated(ctx: Context, mention: Mention) -> Finding | None:
         if edits:
             title = f"Use `{replacement.path.rpartition('.')[2]}`"
             fix = rule.mend(title, *edits, applicability=replacement.applicability)
-    message = (
-        f"`{mention.path}` is deprecated since {ctx.title(mention.path, change.deprecated)}"
-    )
+    message = f"`{mention.path}` is deprecated since {ctx.title(mention.path, change.deprecated)}"
     return rule.at(mention.span, message, help=replacement.help(), scope=mention.scope, fix=fix)
 
 

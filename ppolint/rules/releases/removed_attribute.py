@@ -109,7 +109,9 @@ def _is_about(ctx: Context, change: AttributeChange, node: Any, use: Use) -> boo
     paths = ctx.names.called(node.value, use.scope)
     view = ctx.db.at(ctx.db.newest)
     identities = [ctx.db.identify(path) for path in paths]
-    return bool(paths) and all(i is not None and view.is_subclass(i, change.owner) for i in identities)
+    return bool(paths) and all(
+        i is not None and view.is_subclass(i, change.owner) for i in identities
+    )
 
 
 def _defined_here(ctx: Context, name: str) -> bool:

@@ -69,7 +69,9 @@ def _removed(ctx: Context, mention: Mention, missing: list[str]) -> Finding:
     path = mention.path
     lifetime = ctx.db.lifetime(path)
     error = "ImportError" if mention.binding or mention.statement else "AttributeError"
-    since = f": it was removed in {ctx.title(path, lifetime.removed_in)}" if lifetime.removed_in else ""
+    since = (
+        f": it was removed in {ctx.title(path, lifetime.removed_in)}" if lifetime.removed_in else ""
+    )
     if ctx.in_no_release(path):
         first, last = lifetime.known[0], lifetime.known[-1]
         since = f": no release from {first} to {last} has it"
@@ -128,6 +130,4 @@ def _finding(ctx: Context, mention: Mention, message: str, replacement) -> Findi
         if edits and replacement.exact:
             title = f"Use `{replacement.path.rpartition('.')[2]}`"
             fix = rule.mend(title, *edits, applicability=replacement.applicability)
-    return rule.at(
-        mention.span, message, help=replacement.help(), scope=mention.scope, fix=fix
-    )
+    return rule.at(mention.span, message, help=replacement.help(), scope=mention.scope, fix=fix)
