@@ -89,6 +89,12 @@ class Pipeline:
         kept = {id(s.frame) for s in self.stories}
         return tuple(c for c, root in self._built if root.function is None or id(root) in kept)
 
+    @property
+    def everything(self) -> tuple[Component, ...]:
+        """Every component that any run builds: a constructor may be there several times, once for
+        each way to it. For questions to the constructor call alone."""
+        return tuple(c for c, _ in self._built)
+
     def of_kind(self, kind: str) -> list[Any]:
         """The components of a kind ("loss", "collector", ...), in order."""
         return [c for c in self.components if c.kind == kind]

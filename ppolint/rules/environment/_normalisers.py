@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.components import UNKNOWN, Component, Environment, Transform, Unknown
+from ppolint.semantics.components import UNKNOWN, Environment, Transform, Unknown
 from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Un
             return True
         if UNKNOWN in found:
             # the statistics of a module, an optimiser or a loss are nobody's here
-            if event.key == "load_state_dict" and not _may_be_transform(file, event):
+            if event.key == "load_state_dict" and not may_be_transform(event):
                 continue
             return UNKNOWN
     if _elsewhere(file, env):
@@ -96,12 +96,20 @@ def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Un
     return False
 
 
-def _may_be_transform(file: FileModel, event: Event) -> bool:
-    assert event.base is not None
-    known = [c for c in file.pipeline.candidates(event.base) if isinstance(c, Component)]
-    if known and all(c.kind not in ("environment", "transform") for c in known):
-        return False
-    return "transform" in repr(event.base) or "env" in repr(event.base) or "norm" in repr(event.base)
+def may_be_transform(event: Event) -> bool:
+    """Whether the name of what a state is loaded into speaks of environments or transforms."""
+    core = event.base.core if event.base is not None else None
+    names = []
+    while core is not None:
+        if core.op == "attr":
+            names.append(str(core.data))
+            core = core.args[0].core
+        elif core.op == "item":
+            core = core.args[0].core
+        else:
+            names.append(str(core.data[1]) if core.op == "param" else "")
+            break
+    return any(word in name.lower() for name in names for word in ("transform", "env", "norm"))
 
 
 def _elsewhere(file: FileModel, env: Environment) -> bool:

@@ -49,7 +49,7 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.rules.environment._normalisers import RUNNING, is_bare, statistics
+    from ppolint.rules.environment._normalisers import RUNNING, is_bare, may_be_transform, statistics
     from ppolint.semantics.components import UNKNOWN
 
     pairs = _normalised(file)
@@ -59,7 +59,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     loaded = set()
     for event, found in statistics(file):
         if event.key == "load_state_dict":
-            if UNKNOWN in found:
+            if UNKNOWN in found and may_be_transform(event):
                 return
             loaded.update(found)
         elif len(found) == 1 and found[0] is not UNKNOWN:

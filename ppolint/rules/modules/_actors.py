@@ -22,15 +22,26 @@ def once(components: Any) -> Iterator[Any]:
     """The components that stand in different places; a factory called twice is one place."""
     seen = set()
     for component in components:
-        if isinstance(component, Component) and (component.span, component.name) not in seen:
-            seen.add((component.span, component.name))
-            yield component
+        if isinstance(component, Component):
+            # one constructor, or one call that leads to constructors of other files
+            place = id(component.node) if component.here else component.span
+            if (place, component.name) not in seen:
+                seen.add((place, component.name))
+                yield component
 
 
 def built_here(file: FileModel, name: str) -> Iterator[Any]:
     """The modules of one class that this file itself builds."""
-    modules = (m for m in file.pipeline.modules if m.name == name and m.here and m.parent is None)
-    return once(modules)
+    return once(
+        m
+        for m in file.pipeline.everything
+        if isinstance(m, Module) and m.name == name and m.here and m.parent is None
+    )
+
+
+def runs_of(file: FileModel, component: Component) -> list[Any]:
+    """What one constructor call builds in every run through it."""
+    return [c for c in file.pipeline.everything if c.node is component.node]
 
 
 def samplers(module: Any) -> list[Probabilistic]:
@@ -128,4 +139,13 @@ def depends_on_branch(actor: Component, env: Component) -> bool:
     return any(c not in around for c in conditions(actor.site))
 
 
-__all__ = ["UNKNOWN", "built_here", "depends_on_branch", "environments", "once", "samplers", "where"]
+__all__ = [
+    "UNKNOWN",
+    "built_here",
+    "depends_on_branch",
+    "environments",
+    "once",
+    "runs_of",
+    "samplers",
+    "where",
+]

@@ -48,15 +48,15 @@ _NORMAL = ("torch.distributions.Normal", "torch.distributions.normal.Normal")
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.rules.modules._actors import built_here, environments
+    from ppolint.rules.modules._actors import built_here, environments, runs_of
     from ppolint.semantics.gym_tasks import Task, task
 
     for actor in built_here(file, "ProbabilisticActor"):
         if actor.distribution not in _NORMAL:
             continue
-        tasks = [task(env) for env in environments(actor)]
-        known = bool(tasks) and all(isinstance(t, Task) for t in tasks)
-        if known and all(t.dimensions <= 1 for t in tasks):  # type: ignore[union-attr]
+        tasks = [task(env) for run in runs_of(file, actor) for env in environments(run)]
+        known = [t for t in tasks if isinstance(t, Task)]
+        if known and all(t.dimensions <= 1 for t in known):
             continue
         argument = file.keyword_node(actor.call, "distribution_class")
         yield rule.at(

@@ -57,9 +57,11 @@ _BOUNDS = frozenset({"low", "high", "min", "max", "upscale"})
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.rules.modules._actors import once
+    from ppolint.rules.modules._actors import built_here, runs_of
 
-    for actor in once(a for a in file.pipeline.actors if a.here and a.cls is None):
+    for actor in built_here(file, "ProbabilisticActor"):
+        if actor.cls is not None:
+            continue
         name = actor.distribution
         if not isinstance(name, str) or not name.startswith("torchrl.") or not actor.sealed:
             continue
@@ -68,9 +70,10 @@ def check(file: FileModel) -> Iterator[Finding]:
         options = actor.distribution_kwargs
         if options is not None and (not isinstance(options, dict) or _BOUNDS & options.keys()):
             continue
-        unit = _is_unit(actor)
-        if unit is True:
+        verdicts = {_is_unit(run) for run in runs_of(file, actor)}
+        if True in verdicts:
             continue
+        unit = False if False in verdicts else None
         yield rule.at(
             actor.span,
             "`TanhNormal` without `low` and `high` draws actions in (-1, 1)"
