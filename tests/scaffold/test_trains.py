@@ -80,17 +80,20 @@ def test_workers_learn(generate: Generate, collector: str) -> None:
 
 
 @pytest.mark.ray
-def test_ray_cluster_that_is_too_small_is_told(generate: Generate) -> None:
+def test_ray_cluster_that_is_too_small_is_told(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ray would wait for CPUs that never come."""
     import ray
 
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     project = generate(action="discrete", name="demo", collector="ray")
     cluster = ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
         command = project.training_command(
             f"--ray-address={cluster.address_info['gcs_address']}", "--num-workers=2"
         )
-        with pytest.raises(AssertionError, match="has 1 CPUs for 2 workers"):
+        with pytest.raises(AssertionError, match=r"has 1 CPU\(s\) for 2 workers"):
             project.run(command, seconds=180)
     finally:
         ray.shutdown()
@@ -155,6 +158,17 @@ def test_compiled_update_learns(generate: Generate) -> None:
     project = generate(action="discrete", name="demo")
     project.train("--total-frames=6144", "--eval-every=2048", "--compile", "--confirm-episodes=20")
     assert best_return(project) >= 60
+
+
+def test_films_an_episode(generate: Generate) -> None:
+    for module in ("moviepy", "pygame"):
+        pytest.importorskip(module, reason=f"videos need {module}")
+    project = generate(action="discrete", name="demo")
+    project.train("--total-frames=512", "--eval-episodes=2", "--confirm-episodes=2")
+    (run,) = (project.folder / "runs").iterdir()
+    project.run([sys.executable, "-m", "demo.evaluate", str(run), "--episodes=2", "--video"])
+    (video,) = (run / "video").glob("*.mp4")
+    assert video.stat().st_size > 1000
 
 
 def test_settings_are_saved_and_hold_for_a_resumed_run(generate: Generate) -> None:
