@@ -71,7 +71,9 @@ def command(
         )
         write_out(text, output_file)
     except ParseError as error:
-        click.echo(f"ppolint: {file}:{error.row}: no pipeline in a syntax error: {error.message}", err=True)
+        click.echo(
+            f"ppolint: {file}:{error.row}: no pipeline in a syntax error: {error.message}", err=True
+        )
         sys.exit(2)
     except (ConfigurationError, ValueError) as error:
         click.echo(f"ppolint: {error}", err=True)

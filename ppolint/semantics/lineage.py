@@ -33,7 +33,9 @@ _SAME_ROWS = frozenset(
     "auto_device_ share_memory_ memmap_ replace empty to_tensordict densify_ rename_ "
     "filter_non_tensor_data zero_ __enter__".split()
 )
-_ITERATORS = frozenset("iter next tqdm trange track islice cycle prefetch list tuple enumerate auto".split())
+_ITERATORS = frozenset(
+    "iter next tqdm trange track islice cycle prefetch list tuple enumerate auto".split()
+)
 _CHUNKS = frozenset("split chunk unbind".split())
 
 
@@ -160,9 +162,7 @@ class Data:
     @property
     def flattened(self) -> bool:
         """Whether every path merges the leading dimensions."""
-        return bool(self.paths) and all(
-            any(o.flattens for o in p.operations) for p in self.paths
-        )
+        return bool(self.paths) and all(any(o.flattens for o in p.operations) for p in self.paths)
 
 
 class Lineage:
@@ -202,7 +202,19 @@ class Lineage:
         handler = _HANDLERS.get(op)
         if handler is not None:
             return handler(self, value)
-        if op in ("add", "mul", "div", "neg", "cmp", "not", "reduce", "const", "bool", "exp", "log"):
+        if op in (
+            "add",
+            "mul",
+            "div",
+            "neg",
+            "cmp",
+            "not",
+            "reduce",
+            "const",
+            "bool",
+            "exp",
+            "log",
+        ):
             return [Path("computed", value)]
         return [Path("unknown", value, UNKNOWN)]
 
@@ -220,9 +232,7 @@ class Lineage:
         loop = self.pipeline.wiring.evaluator.loops[value.data[0]]  # type: ignore[index]
         for carried in loop.carried.values():
             if carried.start is value:
-                return [
-                    replace(p, carried=(*p.carried, carried)) for p in self.paths(carried.init)
-                ]
+                return [replace(p, carried=(*p.carried, carried)) for p in self.paths(carried.init)]
         return [Path("unknown", value, UNKNOWN)]
 
     def _parameter(self, value: Value) -> list[Path]:
@@ -357,7 +367,9 @@ class Lineage:
         for component in found or self.pipeline.candidates(callee):
             if not isinstance(component, Component) or not args:
                 continue
-            kind = {"estimator": "advantage", "loss": "loss", "module": "module"}.get(component.kind)
+            kind = {"estimator": "advantage", "loss": "loss", "module": "module"}.get(
+                component.kind
+            )
             if kind is not None:
                 operation = Operation(kind, component.name, component=component)
                 return self._extend(value, args[0], operation)
@@ -396,9 +408,13 @@ class Lineage:
             kind = component.kind
             if kind == "environment":
                 if name in ("rollout", "reset", "rand_step", "rand_action", "fake_tensordict"):
-                    return [Path("rollout" if name == "rollout" else "reset", value, component, name)]
+                    return [
+                        Path("rollout" if name == "rollout" else "reset", value, component, name)
+                    ]
                 if name in ("step", "step_and_maybe_reset") and args:
-                    return self._extend(value, args[0], Operation("step", name, component=component))
+                    return self._extend(
+                        value, args[0], Operation("step", name, component=component)
+                    )
                 if name in ("step_mdp", "maybe_reset", "_step_mdp") and args:
                     return self._extend(value, args[0], Operation("step_mdp", name))
             elif kind == "buffer" and name in ("sample", "next"):

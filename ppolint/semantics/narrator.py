@@ -45,7 +45,9 @@ _FUNCTIONS = {
     "check_env_specs": "check",
 }
 # Packages whose functions do not write into a TensorDict they are given.
-_HARMLESS = frozenset("builtins torch numpy math tqdm logging wandb torchrl tensordict time os".split())
+_HARMLESS = frozenset(
+    "builtins torch numpy math tqdm logging wandb torchrl tensordict time os".split()
+)
 # Methods of a TensorDict whose result is the point of calling them.
 _OUT_OF_PLACE = frozenset(
     "to cpu cuda reshape view flatten permute squeeze unsqueeze select exclude clone detach "

@@ -137,7 +137,11 @@ class Step:
         """The terms that a backward step takes gradients of."""
         from ppolint.semantics.objective import Objective, objective
 
-        return Objective(complete=False) if self.operand is None else objective(self.pipeline, self.operand)
+        return (
+            Objective(complete=False)
+            if self.operand is None
+            else objective(self.pipeline, self.operand)
+        )
 
     def _manager(self, context: Value) -> str | None:
         core = context.core

@@ -350,7 +350,13 @@ class Wiring:
     def _derived_attribute(self, core: Value) -> Candidates:
         name = str(core.data)
         wanted = _LOSS_ATTRIBUTES.get(name)
-        if wanted is None and name not in ("value_estimator", "env", "policy", "base_env", "module"):
+        if wanted is None and name not in (
+            "value_estimator",
+            "env",
+            "policy",
+            "base_env",
+            "module",
+        ):
             return (UNKNOWN,)
         out: list[Any] = []
         for owner in self.candidates(core.args[0]):
@@ -359,7 +365,13 @@ class Wiring:
             elif isinstance(owner, Loss) and name == "value_estimator":
                 out.append(self.estimator_of(owner))
             elif isinstance(owner, Component) and owner.kind == "collector":
-                out.extend(owner.envs if name == "env" else owner.policies if name == "policy" else (UNKNOWN,))  # type: ignore[attr-defined]
+                out.extend(
+                    owner.envs
+                    if name == "env"
+                    else owner.policies
+                    if name == "policy"
+                    else (UNKNOWN,)
+                )  # type: ignore[attr-defined]
             elif isinstance(owner, Component) and name == "base_env":
                 out.extend(owner.bases)  # type: ignore[attr-defined]
             else:

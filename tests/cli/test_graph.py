@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ppolint.cli import main
 
-SCRIPT = '''\
+SCRIPT = """\
 import torch
 from torch import nn
 from tensordict.nn import TensorDictModule
@@ -57,7 +57,7 @@ evaluation = make_env()
 with torch.no_grad():
     evaluation.rollout(100, actor)
 collector.shutdown()
-'''
+"""
 
 
 @pytest.fixture
@@ -158,7 +158,10 @@ def test_text_is_a_tree_with_each_component_in_full_once(draw):
     output = draw().output
     assert output.count("observation -> state_value") == 1
     assert "critic [state_value]: critic = ValueOperator (above)" in output
-    order = [output.index(text) for text in ("optim = Adam", "loss_module = Clip", "gae = GAE", "What happens")]
+    order = [
+        output.index(text)
+        for text in ("optim = Adam", "loss_module = Clip", "gae = GAE", "What happens")
+    ]
     assert order == sorted(order)
     assert "\x1b" not in output
 
@@ -171,10 +174,12 @@ def test_mermaid(draw):
     lines = draw(SCRIPT, "--format", "mermaid").output.splitlines()
     assert lines[0] == "flowchart TD"
     defined = {m[1] for line in lines if (m := re.match(r"\s+(n\d+)[\[({]", line))}
-    arrows = [m for line in lines if (m := re.match(r'\s+(n\d+) (?:==>|-\.->)\|"[^"]+"\| (n\d+)$', line))]
+    arrows = [
+        m for line in lines if (m := re.match(r'\s+(n\d+) (?:==>|-\.->)\|"[^"]+"\| (n\d+)$', line))
+    ]
     assert len(arrows) == len([ln for ln in lines if "==>" in ln or "-.->" in ln])
     assert {end for m in arrows for end in m.groups()} <= defined
-    assert 'GymEnv(&quot;CartPole-v1&quot;)' in "\n".join(lines)
+    assert "GymEnv(&quot;CartPole-v1&quot;)" in "\n".join(lines)
 
 
 def test_dot(draw):
@@ -238,7 +243,7 @@ def test_names_that_formats_would_obey(draw):
     text = SCRIPT.replace('GymEnv("CartPole-v1")', 'GymEnv("<b>&\\"|`#;")')
     ElementTree.fromstring(draw(text, "--format", "svg").output)
     mermaid = draw(text, "--format", "mermaid").output
-    assert '<b>&' not in mermaid
+    assert "<b>&" not in mermaid
     assert "<b>env = " in mermaid
     json.loads(draw(text, "--format", "json").output)
 
@@ -246,7 +251,13 @@ def test_names_that_formats_would_obey(draw):
 def test_a_notebook_counts_in_cells(draw):
     half = SCRIPT.index("env = make_env()\n")
     cells = [
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": part}
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": part,
+        }
         for part in (SCRIPT[:half], SCRIPT[half:])
     ]
     book = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

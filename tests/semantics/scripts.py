@@ -9,7 +9,7 @@ from ppolint.semantics.project import Project
 from ppolint.source.file import Source
 
 # A whole PPO script. Tests replace one line of it, so each idiom stands on its own.
-PPO = '''
+PPO = """
 import torch
 from torch import nn
 from tensordict.nn import TensorDictModule, NormalParamExtractor
@@ -68,7 +68,7 @@ for i, batch in enumerate(collector):
         env.rollout(1000, actor)
     scheduler.step()
 collector.shutdown()
-'''
+"""
 
 
 def model_of(text: str, path: str = "train.py", project: Project | None = None) -> FileModel:

@@ -70,7 +70,9 @@ def module(source, label="x"):
 def test_a_value_operator_has_default_keys():
     reads, writes = keys.module_keys(module("x = ValueOperator(net, in_keys=['hidden'])"))
     assert (reads.found, writes.found) == ({"hidden"}, {"state_value"})
-    _, writes = keys.module_keys(module("x = ValueOperator(net, in_keys=['observation', 'action'])"))
+    _, writes = keys.module_keys(
+        module("x = ValueOperator(net, in_keys=['observation', 'action'])")
+    )
     assert writes.found == {"state_action_value"}
 
 
@@ -90,7 +92,9 @@ def test_a_sequence_reads_what_it_does_not_write_itself():
 
 def test_a_sequence_with_an_unknown_part_is_not_complete():
     reads, writes = keys.module_keys(
-        module("a = TensorDictModule(net, in_keys=['o'], out_keys=['h'])\nx = TensorDictSequential(a, build(cfg))")
+        module(
+            "a = TensorDictModule(net, in_keys=['o'], out_keys=['h'])\nx = TensorDictSequential(a, build(cfg))"
+        )
     )
     assert not reads.complete
     assert not writes.complete
@@ -180,7 +184,10 @@ def test_what_a_loss_reads_and_an_estimator_writes():
 
 
 def test_settings_rename_what_is_read_and_written():
-    text = replaced("optim = torch", "loss_module.set_keys(advantage='adv')\nadv.set_keys(advantage=('a', 'adv'))\noptim = torch")
+    text = replaced(
+        "optim = torch",
+        "loss_module.set_keys(advantage='adv')\nadv.set_keys(advantage=('a', 'adv'))\noptim = torch",
+    )
     pipeline = model_of(text).pipeline
     assert keys.loss_reads(pipeline.losses[0]).has("adv") is True
     assert keys.loss_reads(pipeline.losses[0]).has("advantage") is False

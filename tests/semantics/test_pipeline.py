@@ -45,7 +45,9 @@ def test_environment_with_its_transforms_in_order(script):
 
 def test_methods_of_a_transform_reached_through_the_environment():
     text = replaced("env.transform[0].init_stats(num_iter=100)", "norm.init_stats(100)")
-    text = replaced("env = TransformedEnv(", "norm = ObservationNorm()\nenv = TransformedEnv(", text)
+    text = replaced(
+        "env = TransformedEnv(", "norm = ObservationNorm()\nenv = TransformedEnv(", text
+    )
     text = replaced('ObservationNorm(in_keys=["observation"])', "norm", text)
     (env,) = model_of(text).pipeline.collectors[0].envs
     norm = env.transform("ObservationNorm")
@@ -177,7 +179,9 @@ def test_transforms_that_cannot_be_seen(what):
 
 
 def test_a_list_of_transforms_spread_into_compose():
-    text = replaced("frames = 1000", "frames = 1000\nparts = [DoubleToFloat()]\nparts.append(RewardSum())")
+    text = replaced(
+        "frames = 1000", "frames = 1000\nparts = [DoubleToFloat()]\nparts.append(RewardSum())"
+    )
     text = replaced(
         'Compose(ObservationNorm(in_keys=["observation"]), DoubleToFloat(), StepCounter())',
         "Compose(*parts)", text,
@@ -190,7 +194,9 @@ def test_a_list_of_transforms_spread_into_compose():
 def test_parallel_environments_and_factories():
     text = replaced("env = TransformedEnv(\n    GymEnv(", "def base():\n    return GymEnv(")
     text = replaced(
-        '"InvertedDoublePendulum-v4"),', '"HalfCheetah-v4")\n\nenv = TransformedEnv(\n    ParallelEnv(4, base),', text
+        '"InvertedDoublePendulum-v4"),',
+        '"HalfCheetah-v4")\n\nenv = TransformedEnv(\n    ParallelEnv(4, base),',
+        text,
     )
     text = replaced("    Compose, Doub", "    ParallelEnv, Compose, Doub", text)
     (env,) = model_of(text).pipeline.collectors[0].envs
@@ -221,8 +227,12 @@ def test_whether_a_collector_shares_its_environment(given, shares):
 
 def test_a_helper_called_twice_makes_two_environments():
     text = replaced("env = TransformedEnv(\n", "def make_env():\n    return TransformedEnv(\n")
-    text = replaced("env.transform[0]", "env = make_env()\neval_env = make_env()\nenv.transform[0]", text)
-    text = replaced("        env.rollout(1000, actor)", "        eval_env.rollout(1000, actor)", text)
+    text = replaced(
+        "env.transform[0]", "env = make_env()\neval_env = make_env()\nenv.transform[0]", text
+    )
+    text = replaced(
+        "        env.rollout(1000, actor)", "        eval_env.rollout(1000, actor)", text
+    )
     pipeline = model_of(text).pipeline
     (rollout,) = pipeline.training[0].of("rollout")
     assert rollout.component is not pipeline.collectors[0].env
@@ -230,7 +240,7 @@ def test_a_helper_called_twice_makes_two_environments():
     assert pipeline.collectors[0].env.label == "env"
 
 
-UTILS = '''
+UTILS = """
 from torch import nn
 from tensordict.nn import TensorDictModule, TensorDictSequential
 from torchrl.envs import GymEnv, RewardSum, TransformedEnv
@@ -255,8 +265,8 @@ def make_ppo_models(name):
     both = ActorValueOperator(common, policy, value)
     both(proof.rollout(3))
     return both.get_policy_operator(), both.get_value_operator()
-'''
-TRAIN = '''
+"""
+TRAIN = """
 import torch
 from torchrl.collectors import Collector
 from torchrl.objectives import ClipPPOLoss
@@ -281,7 +291,7 @@ def main(cfg):
 
 if __name__ == "__main__":
     main(None)
-'''
+"""
 
 
 def test_components_built_in_another_file(tmp_path):
@@ -309,7 +319,7 @@ def test_helpers_of_unknown_packages_are_unknown():
 
 
 def test_components_as_attributes_of_a_class():
-    text = '''
+    text = """
 import torch
 from torchrl.collectors import Collector
 from torchrl.objectives import ClipPPOLoss
@@ -339,7 +349,7 @@ class Trainer:
     def objective(self, rows):
         losses = self.loss_module(rows)
         return losses["loss_objective"] + 0.5 * losses["loss_critic"]
-'''
+"""
     pipeline = model_of(text).pipeline
     (story,) = pipeline.training
     assert story.name == "Trainer.train"
@@ -354,7 +364,7 @@ class Trainer:
 
 
 def test_losses_in_a_dict_of_groups():
-    text = '''
+    text = """
 from torchrl.objectives import ClipPPOLoss
 from torchrl.collectors import Collector
 
@@ -368,7 +378,7 @@ def train(env, policies, critics):
         for group in losses:
             value = losses[group](batch)
             value["loss_objective"].backward()
-'''
+"""
     pipeline = model_of(text).pipeline
     (call,) = pipeline.training[0].of("loss")
     assert call.component is pipeline.losses[0]
@@ -377,9 +387,13 @@ def train(env, policies, critics):
 
 def test_set_keys():
     text = replaced(
-        "optim = torch", "loss_module.set_keys(advantage='adv', value=('agents', 'value'))\noptim = torch"
+        "optim = torch",
+        "loss_module.set_keys(advantage='adv', value=('agents', 'value'))\noptim = torch",
     )
-    assert model_of(text).pipeline.losses[0].keys == {"advantage": "adv", "value": ("agents", "value")}
+    assert model_of(text).pipeline.losses[0].keys == {
+        "advantage": "adv",
+        "value": ("agents", "value"),
+    }
 
 
 def test_a_subclass_goes_by_both_names():
@@ -394,7 +408,7 @@ def test_a_subclass_goes_by_both_names():
 
 
 def test_abstract_methods_are_not_none():
-    text = '''
+    text = """
 from abc import abstractmethod
 from torchrl.objectives import ClipPPOLoss
 
@@ -406,7 +420,7 @@ class Agent:
     @abstractmethod
     def make_actor(self):
         pass
-'''
+"""
     (loss,) = model_of(text).pipeline.losses
     assert loss.actor is UNKNOWN
     assert loss.critic is None
@@ -451,7 +465,11 @@ def test_where_the_data_of_the_loss_comes_from(script):
 
 def test_operations_after_the_use_do_not_count():
     text = replaced("        adv(batch)\n", "")
-    text = replaced("        for _ in range(frames // 64)", "        adv(batch)\n        for _ in range(frames // 64)", text)
+    text = replaced(
+        "        for _ in range(frames // 64)",
+        "        adv(batch)\n        for _ in range(frames // 64)",
+        text,
+    )
     pipeline = model_of(text).pipeline
     (extend,) = pipeline.training[0].of("extend")
     assert not extend.data.maybe("advantage")
@@ -459,7 +477,9 @@ def test_operations_after_the_use_do_not_count():
 
 
 def test_a_flattened_copy_does_not_get_what_is_written_to_the_original_later():
-    text = replaced("        adv(batch)\n", "        flat = batch.reshape(-1)\n        adv(batch)\n")
+    text = replaced(
+        "        adv(batch)\n", "        flat = batch.reshape(-1)\n        adv(batch)\n"
+    )
     text = replaced("buffer.extend(batch.reshape(-1).cpu())", "buffer.extend(flat)", text)
     (extend,) = model_of(text).pipeline.training[0].of("extend")
     assert not extend.data.maybe("advantage")
@@ -478,7 +498,9 @@ def test_a_flattened_copy_does_not_get_what_is_written_to_the_original_later():
 )
 def test_spellings_of_the_loop_over_a_collector(line):
     text = replaced("for i, batch in enumerate(collector):", line)
-    text = replaced("import torch\n", "import itertools\nimport torch\nfrom tqdm import tqdm\n", text)
+    text = replaced(
+        "import torch\n", "import itertools\nimport torch\nfrom tqdm import tqdm\n", text
+    )
     pipeline = model_of(text).pipeline
     (collect,) = pipeline.training[0].of("collect")
     assert collect.component is pipeline.collectors[0]
@@ -487,7 +509,10 @@ def test_spellings_of_the_loop_over_a_collector(line):
 
 
 def test_batches_from_next():
-    text = replaced("for i, batch in enumerate(collector):", "it = iter(collector)\nfor i in range(5):\n    batch = next(it)")
+    text = replaced(
+        "for i, batch in enumerate(collector):",
+        "it = iter(collector)\nfor i in range(5):\n    batch = next(it)",
+    )
     pipeline = model_of(text).pipeline
     (advantage,) = pipeline.training[0].of("advantage")
     assert advantage.data.source is pipeline.collectors[0]
@@ -549,8 +574,9 @@ def test_data_given_to_something_unseen_is_opaque():
 
 def test_data_of_a_parameter_is_opaque():
     text = "def update(adv: 'GAE', loss_module, batch):\n    adv(batch)\n    loss_module(batch)\n"
-    text = "from torchrl.objectives import ClipPPOLoss\nloss_module = ClipPPOLoss()\n" + text.replace(
-        "loss_module, batch", "batch"
+    text = (
+        "from torchrl.objectives import ClipPPOLoss\nloss_module = ClipPPOLoss()\n"
+        + text.replace("loss_module, batch", "batch")
     )
     (loss,) = model_of(text).pipeline.steps
     assert loss.data.origin == "parameter"
@@ -568,7 +594,7 @@ def test_surroundings_of_a_step(script):
 
 
 def test_decorators_are_surroundings():
-    text = '''
+    text = """
 import torch
 from torchrl.envs import GymEnv
 
@@ -577,7 +603,7 @@ def evaluate(env, policy):
     return env.rollout(10, policy)
 
 evaluate(GymEnv("CartPole-v1"), None)
-'''
+"""
     (step,) = [s for s in model_of(text).pipeline.steps if s.kind == "rollout"]
     assert step.no_grad
 
@@ -597,7 +623,9 @@ evaluate(GymEnv("CartPole-v1"), None)
     ],
 )  # fmt: skip
 def test_terms_of_the_objective(expression, keys, complete):
-    text = replaced('vals["loss_objective"] + vals["loss_critic"] + vals["loss_entropy"]', expression)
+    text = replaced(
+        'vals["loss_objective"] + vals["loss_critic"] + vals["loss_entropy"]', expression
+    )
     (backward,) = model_of(text).pipeline.training[0].of("backward")
     assert [t.key for t in backward.objective.terms] == keys
     assert backward.objective.complete is complete
@@ -610,7 +638,11 @@ def test_coefficients_of_the_terms():
     )
     (backward,) = model_of(text).pipeline.training[0].of("backward")
     found = {t.key: (len(t.coefficients), t.negative) for t in backward.objective.terms}
-    assert found == {"loss_objective": (0, False), "loss_critic": (1, False), "loss_entropy": (2, True)}
+    assert found == {
+        "loss_objective": (0, False),
+        "loss_critic": (1, False),
+        "loss_entropy": (2, True),
+    }
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,9 @@ class _Builder:
             place = self._place_of(step.span[0])
             node = self._merged.get(("rollout", step.span))
             if node is None:
-                node = self._new("rollout", "rollout", "", place, [", ".join(notes)] if notes else [])
+                node = self._new(
+                    "rollout", "rollout", "", place, [", ".join(notes)] if notes else []
+                )
                 self._merged[("rollout", step.span)] = node
             self._rollouts[step.result] = node
             for env in known:
@@ -169,7 +171,9 @@ class _Builder:
                 read = sorted({k for found in wanted for k in found}, key=str)
                 self._edge(env, component, "data", "env", key_list(read))
             for policy in component.policies:  # type: ignore[attr-defined]
-                self._edge(policy, component, "uses", "policy", _written(policy, "loc", "scale", "logits"))
+                self._edge(
+                    policy, component, "uses", "policy", _written(policy, "loc", "scale", "logits")
+                )
         elif component.kind == "estimator":
             critic = component.critic  # type: ignore[attr-defined]
             self._edge(critic, component, "uses", "critic", _written(critic))

@@ -21,7 +21,7 @@ def render(graph: Graph) -> str:
     out = ["flowchart TD"]
     for node in graph.nodes:
         opening, closing = _SHAPES.get(node.kind, ("[", "]"))
-        out.append(f"    {node.id}{opening}\"{_text(node)}\"{closing}")
+        out.append(f'    {node.id}{opening}"{_text(node)}"{closing}')
     for edge in graph.edges:
         words = [edge.role] if edge.kind == "uses" else []
         label = _escape(", ".join([*words, *edge.labels]) or edge.role)

@@ -132,7 +132,9 @@ def _layers(graph: Graph, boxes: dict[str, _Box]) -> list[list[_Box]]:
 
     for identity, box in boxes.items():
         box.layer = of(identity, ())
-    layers: list[list[_Box]] = [[] for _ in range(max((b.layer for b in boxes.values()), default=-1) + 1)]
+    layers: list[list[_Box]] = [
+        [] for _ in range(max((b.layer for b in boxes.values()), default=-1) + 1)
+    ]
     for box in boxes.values():
         layers[box.layer].append(box)
     return layers
@@ -190,7 +192,12 @@ def _ends(graph: Graph, boxes: dict[str, _Box]) -> list[_Line]:
         x2 = _spread(end, arriving[edge.target], at)
         down = start.layer < end.layer
         out.append(
-            (x1, start.y + start.height if down else start.y, x2, end.y if down else end.y + end.height)
+            (
+                x1,
+                start.y + start.height if down else start.y,
+                x2,
+                end.y if down else end.y + end.height,
+            )
         )
     return out
 
@@ -236,9 +243,7 @@ def _labels(graph: Graph, ends: list[_Line]) -> list[str]:
 
 
 def _overlap(a: _Line, b: _Line) -> bool:
-    return (
-        a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
-    )
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 # -- the loop ---------------------------------------------------------------------------------

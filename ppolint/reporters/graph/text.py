@@ -33,7 +33,9 @@ def render(graph: Graph, color: bool = False) -> str:
             row = style.paint("dim", f"{line.place.row:>6}")
             out.append(f"{row}  {indent}{printable(line.text)}{notes}")
             for finding in line.findings:
-                out.append(f"        {indent}{style.severity(finding.severity, '^ ' + short(finding))}")
+                out.append(
+                    f"        {indent}{style.severity(finding.severity, '^ ' + short(finding))}"
+                )
         out.append("")
     if graph.findings:
         out.append(style.paint("bold", "Elsewhere in the file"))
