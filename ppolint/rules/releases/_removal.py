@@ -7,34 +7,22 @@ import libcst as cst
 from ppolint.findings import Edit
 from ppolint.rules.releases._calls import ApiCall, Argument
 from ppolint.rules.releases._context import Context
+from ppolint.rules.releases._lists import without
 from ppolint.torchrl_api.renames import RaisingArgument
 
 _ESTIMATORS = "torchrl.objectives.value.ValueEstimatorBase"
 
 
 def argument(context: Context, call: ApiCall, target: Argument) -> tuple[Edit, ...]:
-    """Delete one keyword argument with its comma, and its line when nothing else is on it."""
+    """Delete one keyword argument (see `_lists.without`)."""
     holder = call.holder
     items = list(holder.args if type(holder) is cst.Call else holder.elements)
     at = next(i for i, item in enumerate(items) if item is target.node)
-    start, end = target.span
-    text = context.file.source.text
-    after = end + len(text[end:]) - len(text[end:].lstrip())
-    if text[after : after + 1] == ",":
-        end = after + 1
-        line_start = text.rfind("\n", 0, start) + 1
-        line_end = text.find("\n", end)
-        rest = text[end:line_end]
-        if not rest.strip() and not text[line_start:start].strip():
-            return (Edit(line_start, line_end + 1, ""),)
-        return (Edit(start, end + len(rest) - len(rest.lstrip(" ")), ""),)
-    if at:  # the last one: the comma before it goes with it, unless a comment stands between
-        previous_end = max(
-            context.file.span(items[at - 1])[1], context.file.span(items[at - 1].value)[1]
-        )
-        if "#" not in text[previous_end:start]:
-            return (Edit(previous_end, end, ""),)
-    return (Edit(start, end, ""),)
+    previous_end = None
+    if at:
+        before = items[at - 1]
+        previous_end = max(context.file.span(before)[1], context.file.span(before.value)[1])
+    return (without(context.file.source.text, *target.span, previous_end),)
 
 
 def mended(

@@ -6,6 +6,7 @@ from typing import Any
 
 from ppolint.findings import Edit
 from ppolint.rules.releases._context import Context, leaf, parent
+from ppolint.rules.releases._lists import without
 from ppolint.semantics.names import Binding
 
 
@@ -64,17 +65,12 @@ def _move(context: Context, binding: Binding, module: str, imported: str) -> lis
     statement, alias = binding.statement, binding.node
     span = context.file.span
     if len(statement.names) == 1:
-        start, end = span(statement)
-        return [Edit(start, end, f"from {module} import {imported}")]
-    at = next(i for i, other in enumerate(statement.names) if other is alias)
-    if at + 1 < len(statement.names):
-        removal = Edit(span(alias.name)[0], span(statement.names[at + 1].name)[0], "")
-    else:
-        removal = Edit(
-            _alias_span(context, statement.names[at - 1])[1], _alias_span(context, alias)[1], ""
-        )
+        return [Edit(*span(statement.module), module), Edit(*_alias_span(context, alias), imported)]
     text = context.file.source.text
-    start, end = span(statement)
+    at = next(i for i, other in enumerate(statement.names) if other is alias)
+    previous_end = _alias_span(context, statement.names[at - 1])[1] if at else None
+    removal = without(text, *_alias_span(context, alias), previous_end)
+    start = span(statement)[0]
     indent = text[text.rfind("\n", 0, start) + 1 : start]
     if indent.strip():  # another statement stands before it on the line
         return [removal, Edit(start, start, f"from {module} import {imported}; ")]
