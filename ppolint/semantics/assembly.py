@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -218,7 +219,7 @@ class Assembly:
                 last = str(callee.data).rpartition(".")[2]
                 if last in ("chain", "list", "filter", "tuple", "dict"):
                     parts = core.args[2:] if last == "filter" else core.args[1:]
-                    return all([self._gather(p, out, depth + 1) for p in parts])
+                    return self._gather_all(parts, out, depth)
             return False
         if core.op == "comp":
             return self._gather(core.args[1], out, depth + 1)
@@ -234,9 +235,14 @@ class Assembly:
         if core.op == "fn" and core.data == "star":
             return self._gather(core.args[0], out, depth + 1)
         if core.op == "add":  # list(a.parameters()) + list(b.parameters())
-            return all([self._gather(v, out, depth + 1) for v in core.args])
+            return self._gather_all(core.args, out, depth)
         further = self.wiring._further(core)
-        return bool(further) and all([self._gather(v, out, depth + 1) for v in further])
+        return bool(further) and self._gather_all(further, out, depth)
+
+    def _gather_all(self, values: Iterable[Value], out: dict[Component, None], depth: int) -> bool:
+        """Gather from every value; False when something in any of them is not seen."""
+        seen = [self._gather(value, out, depth + 1) for value in values]
+        return all(seen)
 
     def _owners(self, value: Value, out: dict[Component, None]) -> bool:
         complete = True

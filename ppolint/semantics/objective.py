@@ -167,9 +167,9 @@ def _members(pipeline: Pipeline, value: Value) -> list[Value]:
 def _returned(pipeline: Pipeline, value: Value) -> tuple[Component, Value] | None:
     """(loss, its call) when a value is the TensorDict that a loss returned, or a view of it."""
     core = value.core
-    if core.op == "call" and core.args[0].op == "attr":
-        if core.args[0].data in ("items", "values", "keys", "select", "exclude"):
-            return _returned(pipeline, core.args[0].args[0])
+    method = core.args[0] if core.op == "call" else core
+    if method.op == "attr" and method.data in ("items", "values", "keys", "select", "exclude"):
+        return _returned(pipeline, method.args[0])
     for path in pipeline.lineage.paths(core):
         for operation in reversed(path.operations):
             if operation.kind in _SAME_ENTRIES:

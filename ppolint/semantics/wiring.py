@@ -314,9 +314,9 @@ class Wiring:
         return component
 
     @staticmethod
-    def kind_of_class(cls: Class) -> tuple[str, str] | None:
+    def kind_of_class(definition: Class) -> tuple[str, str] | None:
         """(kind, class of TorchRL it derives from) of a class of the project."""
-        for base in cls.external_bases():
+        for base in definition.external_bases():
             found = catalogue.classify(base)
             if found is not None:
                 return found

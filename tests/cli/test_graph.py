@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -187,7 +187,7 @@ def test_dot(draw):
     assert output.startswith("digraph pipeline {\n")
     assert output.endswith("}\n")
     assert 'GymEnv(\\"CartPole-v1\\")' in output
-    defined = set(re.findall(r"^  (n\d+) \[shape", output, re.M))
+    defined = set(re.findall(r"^  (n\d+) \[shape", output, re.MULTILINE))
     ends = set(re.findall(r"(n\d+) -> ", output)) | set(re.findall(r" -> (n\d+)", output))
     assert ends and ends <= defined
 

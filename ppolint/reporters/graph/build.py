@@ -267,9 +267,9 @@ class _Builder:
             if span is None:
                 continue
             first, last = self._place_of(span[0]), self._place_of(max(span[0], span[1] - 1))
-            if diagnostic.cell == first.cell and first.row <= diagnostic.row <= last.row:
-                if best is None or span[1] - span[0] < best[0]:
-                    best = (span[1] - span[0], node)
+            inside = diagnostic.cell == first.cell and first.row <= diagnostic.row <= last.row
+            if inside and (best is None or span[1] - span[0] < best[0]):
+                best = (span[1] - span[0], node)
         return best[1] if best is not None else None
 
 
