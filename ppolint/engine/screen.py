@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ppolint.rules.registry import RuleEntry
+from ppolint.rules.registry import FAMILIES, RuleEntry
 from ppolint.source.file import Source
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+# The kind of program that a family of rules is about, when a rule does not say it itself.
+_FAMILY = dict.fromkeys(FAMILIES, "torchrl") | dict.fromkeys(
+    ("general", "plumbing", "correctness"), None
+)
 
 
 class _Need:
@@ -40,7 +44,7 @@ class Screen:
     def __init__(self, rules: Iterable[RuleEntry]) -> None:
         needs: dict[str, _Need] = {}
         rules = [rule for rule in rules if rule.needs]
-        self._programs = {rule.code: rule.program for rule in rules}
+        self._programs = {rule.code: rule.program or _FAMILY[rule.family] for rule in rules}
         self._rules = [
             (
                 rule.code,

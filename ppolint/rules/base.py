@@ -25,8 +25,8 @@ class Rule:
     `fix` is the applicability of the fix the rule can offer, or None. `default` is False for a rule
     that has to be selected by name or code. `across_files` marks a rule whose answer depends on
     other files of the project. `program` is the kind of program it is about, asked before a file is
-    parsed (`semantics.evidence.Program.is_a`): "torch", "rl", "loss", "value",
-    "recursion", or None for any. `torchrl` is a version specifier of the releases it is about.
+    parsed (`semantics.evidence.Program.is_a`): "torch", "torchrl", "rl", "loss", "value",
+    "recursion", or None for that of its family (`engine.screen`). `torchrl` is a version specifier of the releases it is about.
     """
 
     code: str

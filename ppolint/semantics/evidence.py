@@ -25,6 +25,7 @@ ENVIRONMENT_PACKAGES = frozenset(
     "nasim highway_env babyai pybulletgym mujoco_py gym_super_mario_bros nes_py vizdoom "
     "deepmind_lab minerl crafter safety_gymnasium mani_skill maniskill craftium".split()
 )
+_TORCHRL = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 _STEP = re.compile(r"\.step\(")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
@@ -54,6 +55,16 @@ class Program:
         return self.project.uses_torch(self.path, self.text)
 
     @cached_property
+    def uses_torchrl(self) -> bool:
+        """Whether the file, or one connected with it by imports, imports TorchRL or TensorDict."""
+        if _TORCHRL.search(self.text.encode("utf-8", "surrogatepass")):
+            return True
+        if self.project is None:
+            return False
+        self.consulted = True
+        return os.path.abspath(self.path) in torchrl_files(self.project)
+
+    @cached_property
     def is_reinforcement_learning(self) -> bool:
         """Whether the file, or one connected with it, steps an environment or trains a policy."""
         if speaks_of_environments(self.text, self.imports):
@@ -76,11 +87,13 @@ class Program:
     def is_a(self, kind: str | None) -> bool:
         """Whether the file is part of the kind of program a rule is about.
 
-        None is any program, "torch" one that uses PyTorch, "rl" one that does reinforcement
+        None is any program, "torchrl" one that uses TorchRL, "torch" one that uses PyTorch, "rl" one that does reinforcement
         learning with it; "loss", "value" and "recursion" are the latter, and files with the shape.
         """
         if kind is None:
             return True
+        if kind == "torchrl":
+            return self.uses_torchrl
         if not self.uses_torch:
             return False
         if kind == "torch" or self.is_reinforcement_learning:
@@ -127,3 +140,33 @@ def connected(project: Project, path: str) -> bool:
         queue.extend(project.importers.get(current, ()))
     cache[start] = answer
     return answer
+
+
+def torchrl_files(project: Project) -> frozenset[str]:
+    """The files that import TorchRL or TensorDict, and all that are connected with one of them."""
+    known = project.__dict__.get("_torchrl_files")
+    if known is None:
+        found = {path for path in project.files if _imports_torchrl(path)}
+        queue = list(found)
+        imported: dict[str, list[str]] = {}
+        if found:
+            for path, users in project.importers.items():
+                for user in users:
+                    imported.setdefault(user, []).append(path)
+        while queue:
+            current = queue.pop()
+            for near in (*project.importers.get(current, ()), *imported.get(current, ())):
+                if near not in found:
+                    found.add(near)
+                    queue.append(near)
+        known = project.__dict__["_torchrl_files"] = frozenset(found)
+    return known
+
+
+def _imports_torchrl(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:  # gone, or not ours to read: it imports nothing
+        return False
+    return (b"torchrl" in data or b"tensordict" in data) and _TORCHRL.search(data) is not None
