@@ -10,7 +10,7 @@ from ppolint.semantics import operations
 from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site
 from ppolint.semantics.values import Value, Values, walk
 
-MAX_DEPTH = 3
+MAX_DEPTH = 4
 # Expressions evaluated in one file before helpers are no longer looked into.
 _BUDGET = 250_000
 _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})

@@ -290,3 +290,38 @@ def _gets(pipeline: Pipeline, step: Step, estimator: Estimator) -> bool:
     return any(
         o.component is estimator for p in pipeline.history(step) for o in p.did("advantage")
     )
+
+
+# -- other files ------------------------------------------------------------------------------
+def importing_pipelines(file: FileModel) -> Iterator[Pipeline]:
+    """The pipelines of the training scripts that import this file, each understood once."""
+    import os
+
+    from ppolint.semantics.model import ParseError, build
+    from ppolint.source.file import read_source
+
+    project = file.project
+    if project is None:
+        return
+    file.searched_project = True
+    known: dict[str, Any] = project.__dict__.setdefault("_importing_models", {})
+    for path in sorted(project.importers.get(os.path.abspath(file.source.path), ()))[:8]:
+        if path not in known:
+            text = project.text(path)
+            known[path] = None
+            if "backward" in text and "Loss" in text:
+                try:
+                    known[path] = build(read_source(path), project, file.release)
+                except (ParseError, OSError):
+                    continue  # that file reports it when it is its turn
+        if known[path] is not None:
+            yield known[path].pipeline
+
+
+def is_built_by(component: Component, file: FileModel, function: str) -> bool:
+    """Whether a component of another file's pipeline is built by a function of this file."""
+    import os
+
+    frame = component.site.frame
+    mine = os.path.abspath(file.source.path)
+    return os.path.abspath(frame.module.path) == mine and frame.scope == function

@@ -62,7 +62,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         storage = buffer.storage
         if buffer.samples_slices is not False or buffer.cls is not None:
             continue
-        if isinstance(storage, Component) and storage.argument("ndim") is not None:
+        if isinstance(storage, Component) and _dimensions(file, storage) != 1:
             continue
         if _whole_trajectories(pipeline, story, buffer):
             continue
@@ -78,6 +78,14 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=step.scope,
                 fix=_fix(file, step),
             )
+
+
+def _dimensions(file: FileModel, storage: Any) -> float | None:
+    """The number of dimensions a storage samples over."""
+    from ppolint.semantics import training
+
+    value = storage.argument("ndim")
+    return 1 if value is None else training.number(file, value)
 
 
 def _is_batched(path: Any) -> bool:

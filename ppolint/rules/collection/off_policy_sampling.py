@@ -37,9 +37,10 @@ rule = Rule(
     code="PPO501",
     name="off-policy-sampling",
     severity=Severity.WARNING,
-    needs=(("backward",), ("sample", "extend")),
+    needs=(("backward", "ReplayBuffer", "TensorDictReplayBuffer", "PrioritizedReplayBuffer", "TensorDictPrioritizedReplayBuffer"),),
     summary="A buffer that feeds a PPO loss samples with replacement or by priority",
     fix=Applicability.UNSAFE,
+    across_files=True,
 )
 
 
@@ -47,24 +48,50 @@ rule = Rule(
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
 
-    for buffer, (_, step) in training.feeding_buffers(file.pipeline).items():
-        if buffer.without_replacement is not False or buffer.samples_slices is not False:
+    fed = training.feeding_buffers(file.pipeline)
+    for buffer, (_, step) in fed.items():
+        if _repeats_rows(buffer):
+            yield _finding(file, buffer, [(*step.span, "the loss")])
+    for buffer in file.pipeline.buffers:
+        if buffer in fed or not buffer.here or not _repeats_rows(buffer):
             continue
-        if buffer.cls is not None:
-            continue
-        if "Prioritized" in buffer.name or "Prioritized" in getattr(buffer.sampler, "name", ""):
-            how = "draws by priority"
-        else:
-            how = "draws with replacement"
-        yield rule.at(
-            buffer.span,
-            f"this buffer {how}, and its samples reach a PPO loss: a pass over the batch repeats "
-            "some frames and never sees others",
-            help="give it `sampler=SamplerWithoutReplacement()`",
-            scope=buffer.site.frame.scope,
-            fix=_fix(file, buffer),
-            related=[(*step.span, "the loss")],
-        )
+        if _feeds_an_importing_script(file, buffer):
+            yield _finding(file, buffer, [])
+
+
+def _repeats_rows(buffer: Any) -> bool:
+    """Whether a pass over the buffer shows some rows twice and others not at all."""
+    if buffer.cls is not None or buffer.samples_slices is not False:
+        return False
+    return buffer.without_replacement is False
+
+
+def _feeds_an_importing_script(file: FileModel, buffer: Any) -> bool:
+    """Whether a script that imports this file trains a PPO loss on the buffer."""
+    from ppolint.semantics import training
+
+    scope = buffer.site.frame.scope
+    return bool(scope) and any(
+        other.name == buffer.name and training.is_built_by(other, file, scope)
+        for pipeline in training.importing_pipelines(file)
+        for other in training.feeding_buffers(pipeline)
+    )
+
+
+def _finding(file: FileModel, buffer: Any, related: list[Any]) -> Finding:
+    if "Prioritized" in buffer.name or "Prioritized" in getattr(buffer.sampler, "name", ""):
+        how = "draws by priority"
+    else:
+        how = "draws with replacement"
+    return rule.at(
+        buffer.span,
+        f"this buffer {how}, and its samples reach a PPO loss: a pass over the batch repeats "
+        "some frames and never sees others",
+        help="give it `sampler=SamplerWithoutReplacement()`",
+        scope=buffer.site.frame.scope,
+        fix=_fix(file, buffer),
+        related=related,
+    )
 
 
 def _fix(file: FileModel, buffer: Any) -> Any:

@@ -64,6 +64,16 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             told.add(span)
             last = key if isinstance(key, str) else key[-1]
+            if _written_here(file, base, key):
+                if last == "reward":
+                    yield rule.at(
+                        span,
+                        "this is the reward that was written at the root, not the one under "
+                        '"next" that is trained on',
+                        help='write and read it under "next"',
+                        scope=site.frame.scope,
+                    )
+                continue
             what = _WHAT.get(last, "at the root it is the flag of the state before the step")
             yield rule.at(
                 span,
@@ -108,8 +118,7 @@ def _at_the_root(file: FileModel, base: Any, site: Any, key: Any) -> bool:
     if not data.paths:
         return _unseen_step(file, base)
     for path in data.paths:
-        written = [o for o in path.operations if o.kind == "write" and o.name == key]
-        if written or any(o.kind not in (*_KEEPS, "write") for o in path.operations):
+        if any(o.kind not in (*_KEEPS, "write") for o in path.operations):
             return _unseen_step(file, base)
         if path.origin == "reset":
             if not any(o.kind == "step" and o.name == "step" for o in path.operations):
@@ -121,7 +130,7 @@ def _at_the_root(file: FileModel, base: Any, site: Any, key: Any) -> bool:
                 return False
         elif path.did("step"):
             return False
-    return not _written_here(file, base, key)
+    return True
 
 
 def _holds_steps(file: FileModel, buffer: Any) -> bool:

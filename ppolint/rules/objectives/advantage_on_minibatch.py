@@ -90,7 +90,8 @@ def _of_rows(file: FileModel, buffer: Any) -> bool:
 
     if buffer.samples_slices is not False or buffer.cls is not None:
         return False
-    if buffer.storage and buffer.storage.argument("ndim") is not None:
+    dimensions = buffer.storage.argument("ndim") if buffer.storage else None
+    if dimensions is not None and training.number(file, dimensions) != 1:
         return False
     fed = file.pipeline.fed(buffer)
     sources = [p for step in fed for p in step.data.paths]

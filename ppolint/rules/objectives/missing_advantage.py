@@ -70,6 +70,8 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             if not all(_shuffled(file, p) for p in paths):
                 continue
+            if any(_is_copied(story, p) for p in paths):
+                continue
             told.add(step.span)
             yield rule.at(
                 step.span,
@@ -139,7 +141,31 @@ def _shuffled(file: FileModel, path: Any) -> bool:
         elif operation.kind == "index" and operation.name in ("tensor", "gather", "index_select"):
             if (flat or _is_flat(path)) and _is_permutation(file, operation):
                 return True
+        elif operation.kind == "index" and _is_column(path, operation):
+            return not flat and not _is_flat(path)
     return False
+
+
+def _is_copied(story: Any, path: Any) -> bool:
+    """Whether the advantage may have been given to another copy of the same data."""
+    return bool(path.did("copy")) and any(
+        path.value is other.value for step in story.of("advantage") for other in step.data.paths
+        if other.did("copy")
+    )  # fmt: skip
+
+
+def _is_column(path: Any, operation: Any) -> bool:
+    """Whether `[:, j]` leaves one time step of every environment."""
+    if operation.name != "tuple" or not operation.args or path.origin != "collector":
+        return False
+    index = operation.args[0].core
+    if len(index.args) != 2:
+        return False
+    rows, column = (a.core for a in index.args)
+    if rows.op != "slice" or any(a.op != "const" or a.data is not None for a in rows.args):
+        return False
+    ranged = column.op == "elem" and column.args[0].core.data in ("range", "reversed")
+    return column.number is not None or ranged
 
 
 def _is_flat(path: Any) -> bool:

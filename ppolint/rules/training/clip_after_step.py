@@ -50,7 +50,12 @@ def check(file: FileModel) -> Iterator[Finding]:
         for clip in story.of("clip"):
             if clip.span in told or _measures(file, clip):
                 continue
-            order = [s for s in story.of("backward", "zero_grad", "step") if s.loops == clip.loops]
+            order = [
+                s
+                for s in story.of("backward", "zero_grad", "step")
+                if s.loops == clip.loops
+                and (s.kind != "zero_grad" or all(c in clip.conditions for c in s.conditions))
+            ]
             if not any(s.kind == "backward" for s in order):
                 continue
             if not any(s.kind == "step" for s in order) or _is_effective(order, clip):
