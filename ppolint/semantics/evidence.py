@@ -29,6 +29,7 @@ _TORCHRL = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 _STEP = re.compile(r"\.step\(")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
+_REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
 _LINE = 300
 
 
@@ -88,7 +89,8 @@ class Program:
         """Whether the file is part of the kind of program a rule is about.
 
         None is any program, "torchrl" one that uses TorchRL, "torch" one that uses PyTorch, "rl" one that does reinforcement
-        learning with it; "loss", "value" and "recursion" are the latter, and files with the shape.
+        learning with it; "loss", "value", "recursion" and "rollout" are the latter, and files that
+        show the shape.
         """
         if kind is None:
             return True
@@ -102,7 +104,14 @@ class Program:
             return self.has_loss_shape
         if kind == "value":
             return self.has_loss_shape or has_value_clip_shape(self.text)
+        if kind == "rollout":
+            return speaks_of_rewards(self.text)
         return kind == "recursion" and self.has_recursion_shape
+
+
+def speaks_of_rewards(text: str) -> bool:
+    """Whether a text names rewards: weak evidence, for containers whose contents are opaque."""
+    return _REWARDS.search(text) is not None
 
 
 def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> bool:

@@ -87,6 +87,8 @@ def function(v: Values, dotted: str, args: Sequence[Value], kw: Keywords) -> Val
     handler = _FUNCTIONS.get(name)
     if handler is not None:
         return handler(v, args, kw)
+    if name in _SIZED and (len(args) > 1 or _is_size(args[0])):
+        return None
     if name in WRAP_FUNCTIONS and dotted not in NOT_WRAPS:
         return v.make("wrap", (args[0],), name)
     if name in ("stack", "cat", "concatenate", "concat", "vstack", "hstack", "dstack"):
@@ -108,6 +110,19 @@ def method(
     if handler is not None:
         return handler(v, (receiver, *args), kw)
     return _generic(v, name, (receiver, *args), kw)
+
+
+# Constructors that copy their argument, or make an empty tensor of that size.
+_SIZED = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "LongTensor"})
+
+
+def _is_size(value: Value) -> bool:
+    core = value.core
+    if isinstance(core.number, int) or (core.op == "fn" and core.data == "len"):
+        return True
+    if core.op == "item":
+        core = core.args[0].core
+    return core.op == "attr" and core.data in ("shape", "size")
 
 
 def _lift_first(args: Sequence[Value], kw: Keywords) -> tuple[Sequence[Value], Keywords]:

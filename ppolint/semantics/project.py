@@ -25,7 +25,7 @@ OTHER_FRAMEWORKS = frozenset(
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
 _RELEVANT = re.compile(
-    r"\b(?:lfilter|reversed|clamp|clip|minimum|torchrl|tensordict)\b|\[::-1\]"
+    r"\b(?:lfilter|reversed|clamp|clip|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
 )
 _TREES = 24
 

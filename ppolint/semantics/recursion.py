@@ -388,6 +388,8 @@ def _decided_by_caller(frame: Frame, found: Recursion) -> bool:
 def _raw(file: FileModel) -> Iterator[Recursion]:
     carried_nodes: set[int] = set()
     for loop in file.loops:
+        if any(_corrects(carried) for carried in loop.carried.values()):
+            continue
         for carried in list(loop.carried.values()):
             found = _carried(file, loop, carried)
             if found is not None:
@@ -399,6 +401,14 @@ def _raw(file: FileModel) -> Iterator[Recursion]:
     yield from _power_sums(file)
     yield from _running_discounts(file)
     yield from _self_calls(file)
+
+
+def _corrects(carried: Carried) -> bool:
+    """Whether a recursion is weighed by truncated importance ratios: Retrace and its kin."""
+    return any(
+        any(_is_truncated(p) for f in form.coefficient for p in alternatives(f))
+        for form in affine(carried.step, lambda v: v is carried.start)
+    )
 
 
 def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:

@@ -24,7 +24,8 @@ REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "ac
 
 _PUSHES = frozenset({"append", "insert", "extend", "appendleft", "add", "push"})
 _ALLOCATORS = re.compile(
-    r"^(?:torch|numpy)\.(?:zeros|empty|ones|full|zeros_like|empty_like|ones_like|full_like|randn)$"
+    r"^(?:torch|numpy)\.(?:zeros|empty|ones|full|zeros_like|empty_like|ones_like|full_like|randn"
+    r"|Tensor|FloatTensor)$"
 )
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 _SAMPLERS = frozenset({"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"})
@@ -84,9 +85,12 @@ def _steps(file: FileModel) -> _Steps:
     calls: list[Value] = []
     actions: set[Value] = set()
     five: set[Value] = set()
+    for event in file.events:
+        # a worker process that is told to step
+        if event.kind == "method" and event.key == "send" and event.args:
+            actions.update(v for v in walk(event.args[0].core) if _may_be_action(v))
     for call in file.of_op("call"):
-        callee = call.args[0]
-        if callee.op != "attr" or callee.data not in ("step", "step_env", "step_wait") or len(call.args) < 2:
+        if not _is_step(call):
             continue
         indices = {
             u.args[1].number for u in file.users(call) if u.op == "item" and u.args[0].core is call
@@ -100,6 +104,21 @@ def _steps(file: FileModel) -> _Steps:
         for arg in call.args[1:]:
             actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
     return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+
+
+_STEPS = frozenset({"step", "step_env"})
+_REPLIES = frozenset({"recv", "step_wait"})
+
+
+def _is_step(call: Value) -> bool:
+    """`x.step(action)`, a worker's reply, or `zip(*[worker.recv() for ...])`."""
+    callee = call.args[0]
+    if callee.op == "attr":
+        return (callee.data in _STEPS and len(call.args) > 1) or callee.data in _REPLIES
+    if callee.dotted == "builtins.zip" and len(call.args) == 2 and call.args[1].core.op == "comp":
+        inner = call.args[1].core.args[0].core
+        return inner.op == "call" and _is_step(inner)
+    return False
 
 
 def _may_be_action(value: Value) -> bool:
@@ -150,6 +169,8 @@ class _Provenance:
         direct = self._step_part(core)
         if direct is not None:
             return frozenset({direct})
+        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "log_prob":
+            return frozenset({POLICY})
         if self.is_observation(core):
             return frozenset({OBSERVATION})
         inner = {self._step_part(v) for v in self._single_steps(core)} - {None}
@@ -275,10 +296,15 @@ class _Containers:
                     container.roles |= self._roles_of_container(fill.args[-1])
 
     def _roles_of_container(self, value: Value) -> set[str]:
-        """The roles of a container that is put into another one."""
-        _, key, _, _ = self._identity(value.core)
-        inner = self.table.get(key)
-        return inner.roles if inner is not None else set()
+        """The roles of a container that is put into another one, as it is or stacked."""
+        out: set[str] = set()
+        for part in walk(value.core):
+            if part.op in ("alloc", "attr", "carry"):
+                _, key, _, _ = self._identity(part)
+                inner = self.table.get(key)
+                if inner is not None and (part is value.core or _is_reply(self.file, inner)):
+                    out |= inner.roles
+        return out
 
     def _take(self, event: Event) -> None:
         if event.base is None:
@@ -365,7 +391,8 @@ class _Containers:
             if field_name is None:
                 # a row of a container: x["obs"][episode][t] = ...
                 source, key, owner, name = self._identity(outer)
-                rows = source is not None and (source.op != "alloc" or outer.op == "item")
+                last = core.args[1].number is not None
+                rows = source is not None and (source.op != "alloc" or outer.op == "item" or last)
                 return (source, key, owner, name) if rows else (None, (), None, "")
             source, key, owner, name = self._identity(outer)
             if source is not None and source.op == "alloc":
@@ -422,6 +449,22 @@ class _Containers:
         return None
 
 
+def _is_reply(file: FileModel, container: Container) -> bool:
+    """Whether a container gathers one step's replies of several environments.
+
+    The loop that fills it runs over the environments: what is stepped depends on its element.
+    """
+    for fill in container.fills:
+        loops = fill.site.loops()
+        for call in _steps(file).calls:
+            site = file.call_site(call).site
+            receiver = call.args[0]
+            if loops and loops[-1] in site.loops() and receiver.loops & loops[-1].mask:
+                if not any(c.start in walk(receiver) for c in loops[-1].carried.values()):
+                    return True
+    return False
+
+
 # -- grouping ---------------------------------------------------------------------------------
 def rollouts(file: FileModel) -> list[Rollout]:
     """Every hand-made rollout store and replay memory of a file, one for each thing."""
@@ -442,11 +485,25 @@ def rollouts(file: FileModel) -> list[Rollout]:
         if id(container) in taken or container.owner is not None or not container.fills:
             continue
         groups.setdefault(_group_key(container), []).append(container)
-    for group in groups.values():
+    for group in _merged(groups):
         found = _of_function(file, provenance, group)
         if found is not None:
             out.append(found)
     return _deduplicated(file, out)
+
+
+def _merged(groups: dict[tuple, list[Container]]) -> list[list[Container]]:
+    """Groups of a loop over workers join those of the loop over steps around it."""
+    out: dict[tuple, list[Container]] = dict(groups)
+    for key, group in groups.items():
+        loops = group[0].fills[0].site.loops()
+        if len(loops) < 2:
+            continue
+        outer = (key[0], id(loops[-2].node))
+        if outer in out and outer != key and any(c.array for c in group) and key in out:
+            if any(c.array for c in out[outer]):
+                out[outer] = [*out[outer], *out.pop(key)]
+    return list(out.values())
 
 
 def _group_key(container: Container) -> tuple:
@@ -465,6 +522,7 @@ def _of_function(
 ) -> Rollout | None:
     useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
+    useful = [c for c in useful if c.array or not _is_reply(file, c)]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -521,17 +579,25 @@ def _in_loop(file: FileModel, container: Container) -> bool:
 
 def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
     fields = {c.name: c for c in mine}
-    if not fields:
+    if not fields or (cls.method("step") and cls.method("reset")):
         return None
     filled = [c for c in mine if c.fills]
     roles = set().union(*(c.roles for c in mine)) if mine else set()
     named: dict[str, set[str]] = {name: _named_roles(name) for name in fields}
+    for container in mine:
+        named[container.name] |= _named_fields(file, container)
     by_name = set().union(*named.values()) if named else set()
     sampled = _sampled_class(file, cls)
     ring = _ring(filled)
     policy = POLICY in by_name or POLICY in roles or _has_recursion(file, cls)
     seen = _is_experience([c for c in filled if c.roles], roles)
-    opaque = len(fields) >= 3 and len(by_name) >= 3 and len([n for n in named.values() if n]) >= 3
+    several = len([n for n in named.values() if n]) >= 3
+    opaque = len(fields) >= 3 and len(by_name) >= 3 and several
+    store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
+    if REWARD in by_name and POLICY in roles and len(fields) >= 2:
+        seen = True
+    if store and not sampled and not ring and not any(c.bounded for c in store):
+        return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
     if not (seen or opaque):
         transitions = [c for c in filled if len(c.roles) >= 3 or _holds_tuples(c)]
         if transitions and (sampled or any(c.bounded for c in transitions)) and not policy:
@@ -570,6 +636,31 @@ def _declared(
                 )  # fmt: skip
                 break
     return out
+
+
+def _named_fields(file: FileModel, container: Container) -> set[str]:
+    """The roles that the fields of a stored transition are named after, where data is opaque."""
+    out: set[str] = set()
+    for fill in container.fills:
+        core = fill.args[-1].core if fill.args else fill.value.core
+        parts: tuple[Value, ...] = ()
+        if core.op == "tuple":
+            parts = core.args
+        elif core.op == "call" and core.args[0].op in ("class", "ref", "call"):
+            parts = core.args[1:]
+            if core.args[0].op == "call" and (file.callee(core.args[0]) or "").endswith("namedtuple"):
+                for fields in core.args[0].args[2:3]:
+                    listed = [v.string or "" for v in _members(fields)]
+                    out.update(r for name in listed for r in _named_roles(name))
+        if len(parts) >= 3:
+            for part in parts:
+                if part.core.op == "param":
+                    out |= _named_roles(str(part.core.data[1]))  # type: ignore[index]
+    return out
+
+
+def _members(value: Value) -> tuple[Value, ...]:
+    return value.core.args if value.core.op == "tuple" else _literal(value.core)
 
 
 def _named_roles(name: str) -> set[str]:

@@ -538,13 +538,16 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
     used: set[Value] = set()
     for surrogate in taken:
         used.update(v for v in walk(surrogate.value) if v.op in ("exp", "div"))
-    for value in file.of_op("exp"):
-        if not is_difference(value.args[0]):
-            continue
+    used_nodes = {id(node) for value in used for node, _ in file.places(value)}
+    ratios = [v for v in file.of_op("exp") if is_difference(v.args[0])]
+    for value in ratios:
+        if _truncated(file, value):
+            used_nodes.update(id(node) for node, _ in file.places(value))
+    for value in ratios:
         third = [u for u in file.users(value) if u.op == "add" and _is_third_estimator(u)]
         for estimate in third:
             yield from _recomputed(file, estimate, value)
-        if value in used or _truncated(file, value) or third:
+        if value in used or third:
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
         likely = any(_log_prob_evidence(t) for t in signs) or (
@@ -552,7 +555,7 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         )
         if likely and _in_product(file, value):
             for node, site in file.places(value)[:1]:
-                if site.frame.module.main:
+                if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
 
 

@@ -47,7 +47,7 @@ rule = Rule(
     code="PPO113",
     name="manual-replay-buffer",
     severity=Severity.INFO,
-    program="rl",
+    program="rollout",
     default=False,
     needs=(
         ("deque", "append", "zeros", "empty", "full"),

@@ -56,7 +56,7 @@ rule = Rule(
     code="PPO112",
     name="manual-rollout-buffer",
     severity=Severity.WARNING,
-    program="rl",
+    program="rollout",
     needs=(
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "class", "None", "randn", "cat"),

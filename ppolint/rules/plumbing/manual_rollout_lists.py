@@ -54,7 +54,7 @@ rule = Rule(
     code="PPO111",
     name="manual-rollout-lists",
     severity=Severity.WARNING,
-    program="rl",
+    program="rollout",
     needs=(("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),),
     summary="A rollout gathered in parallel lists.",
 )
