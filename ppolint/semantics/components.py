@@ -242,6 +242,8 @@ class Collector(Component):
 
     @cached_property
     def policies(self) -> tuple[Module | Unknown | None, ...]:
+        if self.argument("policy") is None and self.argument("policy_factory") is not None:
+            return self.parts_of("policy_factory")  # type: ignore[return-value]
         return self.parts_of("policy")  # type: ignore[return-value]
 
     @property

@@ -222,13 +222,18 @@ class Pipeline(Readers, Assembly):
         return table
 
     @cached_property
-    def _created(self) -> dict[Value, int]:
-        """Value -> index of the event that first made it."""
-        out: dict[Value, int] = {}
+    def _created(self) -> dict[Value, list[int]]:
+        """Value -> the events that made it: two spellings of `batch.reshape(-1)` are one value."""
+        out: dict[Value, list[int]] = {}
         for at, event in enumerate(self.file.events):
             if event.kind in ("call", "method"):
-                out.setdefault(event.value, at)
+                out.setdefault(event.value, []).append(at)
         return out
+
+    def _made_at(self, value: Value | None, before: int) -> int:
+        """The last event before `before` that made a value; `before` when none is known."""
+        found = [at for at in self._created.get(value, ()) if at <= before]  # type: ignore[arg-type]
+        return found[-1] if found else before
 
     def data(self, value: Value | None, step: Step | None = None) -> Data:
         """Where `value` comes from and what was done to it, up to `step`."""
@@ -242,14 +247,13 @@ class Pipeline(Readers, Assembly):
 
     def _with_in_place(self, path: Path, until: Step) -> Path:
         before = until.conditions
-        created = self._created
         out: list[Operation] = []
         count = len(path.operations)
         for position in range(count + 1):
             limit = until.index
             if position < count:
                 made = path.operations[position].value
-                limit = min(limit, created.get(made, limit)) if made is not None else limit
+                limit = self._made_at(made, limit)
             found: list[tuple[int, Operation]] = []
             for value in {v for n, v in path.aliases if n == position}:
                 for step in self._in_place.get(value, ()):

@@ -225,6 +225,14 @@ def test_whether_a_collector_shares_its_environment(given, shares):
     assert (collector.env is rollouts[0].component) is (shares is True)
 
 
+def test_policy_from_a_factory():
+    text = replaced(
+        "SyncDataCollector(env, actor,", "SyncDataCollector(env, policy_factory=lambda: actor,"
+    )
+    pipeline = model_of(text).pipeline
+    assert pipeline.collectors[0].policy is pipeline.losses[0].actor
+
+
 def test_a_helper_called_twice_makes_two_environments():
     text = replaced("env = TransformedEnv(\n", "def make_env():\n    return TransformedEnv(\n")
     text = replaced(
@@ -483,6 +491,14 @@ def test_a_flattened_copy_does_not_get_what_is_written_to_the_original_later():
     text = replaced("buffer.extend(batch.reshape(-1).cpu())", "buffer.extend(flat)", text)
     (extend,) = model_of(text).pipeline.training[0].of("extend")
     assert not extend.data.maybe("advantage")
+
+
+def test_the_same_view_taken_again_after_the_advantage():
+    text = replaced(
+        "        adv(batch)\n", "        log(batch.reshape(-1).cpu().numel())\n        adv(batch)\n"
+    )
+    (extend,) = model_of(text).pipeline.training[0].of("extend")
+    assert [o.kind for o in extend.data.operations()] == ["advantage", "reshape", "device"]
 
 
 @pytest.mark.parametrize(

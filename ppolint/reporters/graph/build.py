@@ -199,13 +199,23 @@ class _Builder:
                     target = self._estimator(step, target)
                     for path in step.data.paths:
                         self._follow(path, target)
-        stepped = [s.component for s in story.of("step") if isinstance(s.component, Component)]
         for step in story.of("backward"):
             objective = step.objective
             for loss in objective.losses:
                 terms = [t.key for t in objective.terms if t.loss is loss]
-                for optimiser in stepped:
+                for optimiser in self._driven_by(loss, story):
                     self._edge(loss, optimiser, "data", "gradients", list(dict.fromkeys(terms)))
+
+    def _driven_by(self, loss: Any, story: Story) -> list[Any]:
+        """The optimisers that step what a loss is of; when none is known to, those with parameters
+        that cannot be seen."""
+        stepped = [s.component for s in story.of("step") if isinstance(s.component, Component)]
+        owned: set[Any] = {loss}
+        for network in (*getattr(loss, "actors", ()), *getattr(loss, "critics", ())):
+            if isinstance(network, Module):
+                owned |= {network, network.parent, *network.walk()}
+        known = [o for o in stepped if owned & set(getattr(o, "optimises", ()))]
+        return known or [o for o in stepped if not getattr(o, "complete", True)]
 
     def _estimator(self, step: Step, target: Component) -> Component:
         if step.kind == "advantage" and target.kind == "loss":

@@ -255,6 +255,7 @@ def _data(step: Step) -> str:
             "new": "TensorDict",
             "parameter": "argument",
         }.get(path.origin, "?")
-        texts.append(".".join([base, *operation_texts(path.operations)]).replace(".[", "["))
+        done = operation_texts(o for o in path.operations if o.kind != "write")
+        texts.append(".".join([base, *done]).replace(".[", "["))
     distinct = list(dict.fromkeys(texts))
     return " or ".join(distinct[:2])
