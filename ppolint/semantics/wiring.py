@@ -78,6 +78,7 @@ class Wiring:
         self._candidates: dict[Value, Candidates] = {}
         self._factories: dict[tuple[Value, int], Value] = {}
         self._use: CallSite | None = None
+        self._open: set[Value] = set()
         self._stored: dict[Value, list[Value]] | None = None
         self._depth = 0
         self._nesting = 0
@@ -92,10 +93,14 @@ class Wiring:
         key = self._candidates.get(core)
         if key is not None and not factory:
             return key
+        if core in self._open:
+            return (UNKNOWN,)  # `layers.append(layers[-1].env)`
+        self._open.add(core)
         found: dict[Any, None] = {}
         for leaf in self.leaves(core):
             for component in self._of_leaf(leaf, factory):
                 found[component] = None
+        self._open.discard(core)
         out = tuple(found)
         if len(out) > MAX_CANDIDATES:
             out = (*out[:MAX_CANDIDATES], UNKNOWN)
