@@ -309,7 +309,7 @@ def importing_pipelines(file: FileModel) -> Iterator[Pipeline]:
         if path not in known:
             text = project.text(path)
             known[path] = None
-            if "backward" in text and "Loss" in text:
+            if "backward" in text:
                 try:
                     known[path] = build(read_source(path), project, file.release)
                 except (ParseError, OSError):

@@ -46,6 +46,10 @@ rule = Rule(
 )
 
 
+# Collectors with worker processes on this machine; Ray and the others have services of their own.
+_LOCAL = frozenset({"MultiSyncCollector", "MultiAsyncCollector", "AsyncCollector", "MultiCollector"})
+
+
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
@@ -56,7 +60,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     for collector in pipeline.collectors:
         if not isinstance(collector, Collector) or collector not in used:
             continue
-        held = [collector] if collector.multi_process else []
+        held = [collector] if collector.name in _LOCAL else []
         if collector.shares_env is True:
             held += [e for e in collector.envs if getattr(e, "name", "") == "ParallelEnv"]
         if not held or _is_closed(collector) or any(_is_closed(e) for e in collector.envs if e):

@@ -47,7 +47,7 @@ rule = Rule(
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
-    from ppolint.semantics.components import Buffer, Collector
+    from ppolint.semantics.components import Buffer
 
     pipeline = file.pipeline
     for buffer, (story, _) in training.feeding_buffers(pipeline).items():
@@ -71,9 +71,7 @@ def check(file: FileModel) -> Iterator[Finding]:
                     help="choose sizes that divide, or iterate over the buffer",
                     scope=step.scope,
                 )
-    for collector in pipeline.collectors:
-        if not isinstance(collector, Collector):
-            continue
+    for collector in _trained_collectors(pipeline):
         frames = training.number(file, collector.frames_per_batch)
         total = training.number(file, collector.total_frames)
         if not frames or not total or total < 0 or total % frames == 0:
@@ -86,6 +84,16 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="make `total_frames` a multiple of `frames_per_batch`",
             scope=collector.site.frame.scope,
         )
+
+
+def _trained_collectors(pipeline: Any) -> list[Any]:
+    """The collectors whose batches a PPO loss is trained on."""
+    from ppolint.semantics import training
+
+    out: dict[Any, None] = {}
+    for story, _ in training.trained_stories(pipeline):
+        out.update(dict.fromkeys(training.collector_loops(story).values()))
+    return list(out)
 
 
 def _floor_division(file: FileModel, iterable: Any) -> tuple[float, float] | None:

@@ -58,6 +58,8 @@ _KEEPS = frozenset({
 def check(file: FileModel) -> Iterator[Finding]:
     told = set()
     for value, base, key in _reads(file):
+        if _only_described(file, value):
+            continue
         for node, site in file.places(value):
             span = file.at(node, site)
             if span in told or not _at_the_root(file, base, site, key):
@@ -82,6 +84,14 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=site.frame.scope,
                 fix=_fix(file, node, site, key),
             )
+
+
+def _only_described(file: FileModel, value: Any) -> bool:
+    """Whether only the shape, dtype or device of the entry is used."""
+    users = file.users(value)
+    return bool(users) and all(
+        u.op == "attr" and u.data in ("device", "dtype", "shape", "ndim") for u in users
+    )
 
 
 def _shown(key: Any) -> str:

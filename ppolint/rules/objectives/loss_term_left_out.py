@@ -100,7 +100,8 @@ def _is_wanted(file: FileModel, loss: Any, term: str) -> bool:
             return False
         value = loss.argument("entropy_coeff")
     else:
-        if loss.argument("critic_network") is None:
+        critic = loss.argument("critic_network")
+        if critic is None or file.pipeline.constant(critic) is None:
             return False
         value = loss.argument("critic_coeff")
     if value is None:

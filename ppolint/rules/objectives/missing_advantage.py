@@ -65,7 +65,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             buffers = [p.component for p in step.data.paths if isinstance(p.component, Buffer)]
             if any(_gives_advantage(b) for b in buffers):
                 continue
-            paths = pipeline.history(step)
+            paths = [_of_this_slice(step, p) for p in pipeline.history(step)]
             if not paths or not all(_without(p, keys) for p in paths):
                 continue
             if not all(_shuffled(file, p) for p in paths):
@@ -80,6 +80,22 @@ def check(file: FileModel) -> Iterator[Finding]:
                 help="apply GAE to the whole batch, in order of time, before `extend`",
                 scope=step.scope,
             )
+
+
+def _of_this_slice(step: Any, path: Any) -> Any:
+    """The path without what was done to another slice: `loss(batch[:, j])` makes a new one."""
+    import dataclasses
+
+    import libcst as cst
+
+    args = getattr(step.node, "args", ())
+    if not args or not isinstance(args[0].value, cst.Subscript):
+        return path
+    last = max((i for i, o in enumerate(path.operations) if o.kind == "index"), default=None)
+    if last is None or not _is_column(path, path.operations[last]):
+        return path
+    kept = [o for i, o in enumerate(path.operations) if i <= last or not o.in_place]
+    return dataclasses.replace(path, operations=tuple(kept))
 
 
 def _advantage_keys(step: Any) -> set[Any] | None:

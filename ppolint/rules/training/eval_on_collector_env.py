@@ -64,7 +64,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if loop is None:
                 continue
             collector = loops[loop]
-            if collector.shares_env is not True:
+            if collector.multi_process or collector.shares_env is not True:
                 continue
             shared = [
                 e for e in step.components if isinstance(e, Environment) and e in collector.envs

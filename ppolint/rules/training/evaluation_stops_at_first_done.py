@@ -54,7 +54,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         if step.kind != "rollout" or step.span in told or step.result.core in trained:
             continue
         env = step.component
-        if not isinstance(env, Environment) or env.is_batched is not True:
+        if not isinstance(env, Environment) or not _has_several(file, env):
             continue
         if step.argument(1, "policy") is None or not step.argument(1, "policy"):
             continue
@@ -74,6 +74,19 @@ def check(file: FileModel) -> Iterator[Finding]:
             scope=step.scope,
             fix=_fix(file, step),
         )
+
+
+def _has_several(file: FileModel, env: Any) -> bool:
+    """Whether it certainly runs more than one environment."""
+    from ppolint.semantics import training
+    from ppolint.semantics.components import Environment
+
+    while isinstance(env, Environment) and env.name == "TransformedEnv":
+        env = env.wrapped[0] if len(env.wrapped) == 1 else None
+    if not isinstance(env, Environment) or not env.is_parallel:
+        return False
+    workers = training.number(file, env.argument("num_workers"))
+    return workers is not None and workers > 1
 
 
 def _is_averaged(file: FileModel, step: Any) -> bool:

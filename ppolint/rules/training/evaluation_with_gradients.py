@@ -60,14 +60,14 @@ def check(file: FileModel) -> Iterator[Finding]:
             if step.span in told or step.no_grad or step.result.core in trained:
                 continue
             in_training = story.trains and any(loop in loops for loop in step.loops)
-            if not in_training and step.exploration not in _DETERMINISTIC:
+            if not in_training and not (story.trains and step.exploration in _DETERMINISTIC):
                 continue
             policy = step.argument(1, "policy")
             if policy is None or not policy:
                 continue
             if not any(isinstance(c, Module) for c in pipeline.candidates(policy)):
                 continue
-            if not training.only_known_contexts(step) or not (in_training or _is_called(file, story)):
+            if not training.only_known_contexts(step):
                 continue
             told.add(step.span)
             yield rule.at(
@@ -77,11 +77,6 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=step.scope,
                 fix=_fix(file, step),
             )
-
-
-def _is_called(file: FileModel, story: Any) -> bool:
-    """Whether what is around the story is known: the module, or nothing calls the function."""
-    return story.function is None or story.trains
 
 
 def _fix(file: FileModel, step: Any) -> Any:
