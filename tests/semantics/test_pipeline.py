@@ -434,6 +434,45 @@ class Agent:
     assert loss.critic is None
 
 
+CONFIG = """
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+
+@dataclass
+class Config:
+    frames: int = 1000
+
+
+class Settings:
+    def __init__(self, frames=3):
+        self.frames = frames
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "number"),
+    [
+        ("Config()", 1000),
+        ("Config(frames=5)", 5),
+        ("Config(5)", UNKNOWN),
+        ("Config(**options)", UNKNOWN),
+        ("Settings()", 3),
+        ("Settings(8)", 8),
+        ("SimpleNamespace(frames=9)", 9),
+        ("tyro.cli(Config)", UNKNOWN),
+        ("load(path)", UNKNOWN),
+    ],
+)
+def test_numbers_in_configuration_objects(made, number):
+    text = replaced("max_size=frames", "max_size=cfg.frames")
+    text = replaced("frames = 1000", f"{CONFIG}cfg = {made}\nframes = 1000", text)
+    pipeline = model_of(text).pipeline
+    assert pipeline.number(pipeline.buffers[0].capacity) == number
+
+
 # -- the story --------------------------------------------------------------------------------
 def test_the_loop_in_order(script):
     (story,) = script.training
