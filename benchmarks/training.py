@@ -11,7 +11,8 @@ counted. All contenders use the settings of the generated project, as far as the
 CleanRL's scripts are not part of this project: `--cleanrl` is the folder of a checkout of
 vwxyzjn/cleanrl that has `ppo.py` and `ppo_continuous_action.py`. They run as they are, but for the
 TensorBoard writer, which is replaced by one that does nothing, and for a wrapper whose signature
-gymnasium has changed. Stable-Baselines3 is `pip install stable-baselines3`.
+gymnasium has changed. Stable-Baselines3 is `pip install stable-baselines3`; pausing CleanRL's scripts takes
+`pip install greenlet`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -346,8 +347,6 @@ def make_project(task: str, folder: Path) -> None:
 
 def measure_speed(names: list[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
     """Give every contender `rounds` turns after three to warm up."""
-    from dataclasses import replace
-
     contenders = [
         Contender(name, replace(setting, compile=name.endswith("--compile"))) for name in names
     ]
@@ -427,9 +426,7 @@ def main() -> None:
             for row in measure_speed(names, setting, options.rounds):
                 print(json.dumps(row), flush=True)
             return
-        names.remove("generated --compile")
-        from dataclasses import replace
-
+        names = [name for name in names if not name.endswith("--compile")]
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             for row in measure_solving(names, replace(setting, seed=seed), options.budget):
                 print(json.dumps(row), flush=True)

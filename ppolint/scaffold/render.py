@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import jinja2
 
 from ppolint.scaffold.plan import NUM_WORKERS, TENSORDICT_RANGE, TORCHRL_VERSION, Plan
 from ppolint.scaffold.single_file import join_modules
@@ -47,8 +50,12 @@ def _render_all(plan: Plan) -> dict[str, str]:
 
 
 def _render(template: str, plan: Plan) -> str:
-    environment = make_environment(find_templates())
-    return environment.get_template(template).render(template_values(plan))
+    return _environment().get_template(template).render(template_values(plan))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return make_environment(find_templates())
 
 
 def template_values(plan: Plan) -> dict[str, Any]:
