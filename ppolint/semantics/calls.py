@@ -7,12 +7,12 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
-from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site
+from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site, State
 from ppolint.semantics.values import Value, Values, walk
 
 MAX_DEPTH = 4
-# Expressions evaluated in one file before helpers are no longer looked into.
-_BUDGET = 250_000
+# Expressions evaluated inside of helpers before they are no longer looked into.
+_BUDGET = 40_000
 _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})
 _LISTS = frozenset({"builtins.list", "collections.deque"})
 _ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"})
@@ -20,6 +20,7 @@ _ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "a
 _ENVIRONMENT_METHODS = frozenset({"step"})
 # Packages that are known by name, also where the project is their own repository.
 _NOT_LOOKED_INTO = frozenset({"builtins", "torch", "torchrl", "tensordict", "numpy", "gymnasium"})
+_NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
@@ -29,10 +30,11 @@ class Calls:
     values: Values
     frame: Frame
     site: Site
-    heap: dict[Any, Value]
+    heap: State
     modules: dict[str, ModuleInfo]
     self_classes: dict[Value, Class]
     work: int
+    inlined: int
 
     def call(self, node: Any) -> Value:
         """The value of a Call node."""
@@ -295,7 +297,10 @@ class Calls:
         inner.contexts = function.contexts
         if not self._bind_parameters(inner, function, args, kw):
             return None
+        work = self.work
         self._execute(inner, function.node)  # type: ignore[attr-defined]
+        if frame.depth == 0:
+            self.inlined += self.work - work
         if inner.yields:
             return None
         self.looked_into = node
@@ -314,7 +319,7 @@ class Calls:
         )  # fmt: skip
         saved = (self.frame, self.site, self.events, self.heap)
         events: list[Event] = []
-        self.frame, self.site, self.events, self.heap = frame, use.site, events, {}
+        self.frame, self.site, self.events, self.heap = frame, use.site, events, State()
         result = self.apply(self.resolved(callee), [], {}, use.node)
         self.frame, self.site, self.events, self.heap = saved
         return result, events
@@ -382,9 +387,10 @@ class Calls:
         """What is assigned to `base.name` anywhere: on this object, else by its class."""
         base, name = attribute.args[0].core, str(attribute.data)
         held = self.assignments.get((base, name))  # type: ignore[attr-defined]
-        if held:
-            return held
         cls = self.self_classes.get(base) or self._direct_class(base)
+        given = self._given_field(base, cls, name)
+        if held or given is not None:
+            return [*(held or ()), *(given or ())]
         if cls is None and base.op == "attr":
             cls = self.class_of(base)
         if cls is None:
@@ -395,6 +401,22 @@ class Calls:
             if name in owner.constants:
                 return [owner.constants[name]]
         return []
+
+    @staticmethod
+    def _given_field(base: Value, cls: Class | None, name: str) -> list[Value] | None:
+        """What a call sets a field to, where the constructor is made from the fields: dataclasses
+        and namespaces. None where it says nothing about it, empty where it cannot be seen."""
+        if base.op != "call":
+            return None
+        if cls is None:
+            if base.args[0].dotted not in _NAMESPACES:
+                return None
+        elif cls.method("__init__") is not None:
+            return None
+        site: CallSite = base.data  # type: ignore[assignment]
+        if name in site.keywords:
+            return [base.args[1 + site.positional + site.keywords.index(name)]]
+        return [] if site.positional or site.star or site.double_star else None
 
     def class_attribute(self, base: Value, name: str, node: Any) -> Value:
         """`base.name` where nothing was assigned on this path: properties, derived numbers."""
@@ -468,7 +490,7 @@ class Calls:
         frame = Frame(None, info, None, None, depth=MAX_DEPTH)
         info.frame = frame
         saved = (self.frame, self.site, self.events, self.occurrences, self.heap)
-        self.frame, self.events, self.occurrences, self.heap = frame, [], {}, {}
+        self.frame, self.events, self.occurrences, self.heap = frame, [], {}, State()
         self.site = Site(tree, frame, None)
         self.exec_block(tree.body)  # type: ignore[attr-defined]
         self.frame, self.site, self.events, self.occurrences, self.heap = saved

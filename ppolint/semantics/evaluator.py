@@ -24,6 +24,7 @@ from ppolint.semantics.program import (
     Loop,
     ModuleInfo,
     Site,
+    State,
 )
 from ppolint.semantics.scan import assigned
 from ppolint.semantics.values import Value, Values
@@ -51,7 +52,7 @@ class Evaluator(Expressions, Calls):
         self.project = project
         self.module = ModuleInfo(path, tree, main=True)
         self.modules: dict[str, ModuleInfo] = {path: self.module}
-        self.heap: dict[Any, Value] = {}
+        self.heap = State()
         self.loops: list[Loop] = []
         self.events: list[Event] = []
         self.occurrences: dict[Value, list[tuple[Any, Site]]] = {}
@@ -59,6 +60,7 @@ class Evaluator(Expressions, Calls):
         self.classes: list[Class] = []
         self.dependencies: set[str] = set()
         self.work = 0
+        self.inlined = 0
         self.looked_into: Any = None  # the last call whose function was looked into
         self.order = 0
         self._pending: list[Function] = []
@@ -92,7 +94,7 @@ class Evaluator(Expressions, Calls):
                 frame.self_value = value
             frame.env[name] = value
         saved = self.heap
-        self.heap = {}
+        self.heap = State()
         self._execute(frame, function.node)
         self.heap = saved
 
@@ -340,12 +342,11 @@ class Evaluator(Expressions, Calls):
     def _branches(self, node: Any, bodies: list[Any]) -> bool:
         """Run alternative bodies (None: an empty one) from the same state and merge what they do."""
         frame = self.frame
-        env, heap = frame.env, self.heap
         conditions = frame.conditions
-        states: list[tuple[dict, dict]] = []
+        changes: list[tuple[dict, dict]] = []
         for at, body in enumerate(bodies):
-            frame.env, self.heap = dict(env), dict(heap)
             frame.conditions = (*conditions, (node, at))
+            outer = self._begin()
             if body is None:
                 ended = False
             elif type(body) is cst.If:
@@ -355,51 +356,56 @@ class Evaluator(Expressions, Calls):
                 ended = self.exec_suite(body.body)
             else:
                 ended = self.exec_suite(body)
+            changed = self._undo(outer)
             if not ended:
-                states.append((frame.env, self.heap))
+                changes.append(changed)
         frame.conditions = conditions
-        if not states:
-            return True
-        frame.env = self._merge([s[0] for s in states])
-        self.heap = self._merge([s[1] for s in states])
-        return False
+        self._merge(changes)
+        return not changes
 
-    def _merge(self, states: list[dict]) -> dict:
-        first = states[0]
-        if len(states) == 1:
-            return first
-        for other in states[1:]:
-            for key, value in other.items():
-                mine = first.get(key)
-                if mine is None:
-                    first[key] = value
-                elif mine is not value:
-                    first[key] = self.values.phi((mine, value))
-        return first
+    def _begin(self) -> tuple[Any, Any]:
+        return self.frame.env.begin(), self.heap.begin()
+
+    def _undo(self, outer: tuple[Any, Any]) -> tuple[dict, dict]:
+        return self.frame.env.undo(outer[0]), self.heap.undo(outer[1])
+
+    def _merge(self, changes: list[tuple[dict, dict]]) -> None:
+        """Apply what alternative branches changed: where they differ, either value is possible."""
+        for at, state in enumerate((self.frame.env, self.heap)):
+            keys = dict.fromkeys(key for change in changes for key in change[at])
+            for key in keys:
+                before = state.get(key)
+                options = [change[at].get(key, before) for change in changes]
+                known = [value for value in options if value is not None]
+                state[key] = self.values.phi(known) if len(known) > 1 else known[0]
 
     def _try(self, node: Any) -> bool:
-        env, heap = dict(self.frame.env), dict(self.heap)
+        conditions = self.frame.conditions
+        changes: list[tuple[dict, dict]] = []
+        outer = self._begin()
         ended = self.exec_suite(node.body)
         if not ended and node.orelse is not None:
             ended = self.exec_suite(node.orelse.body)
-        states = [] if ended else [(self.frame.env, self.heap)]
-        body_env, body_heap = self.frame.env, self.heap
-        conditions = self.frame.conditions
+        body = self._undo(outer)
+        if not ended:
+            changes.append(body)
         for at, handler in enumerate(node.handlers):
-            self.frame.env = {**env, **body_env} if not _imports(handler) else dict(env)
-            self.heap = {**heap, **body_heap}
             self.frame.conditions = (*conditions, (node, at + 1))
+            outer = self._begin()
+            if not _imports(handler):
+                self.frame.env.update_all(body[0])
+                self.heap.update_all(body[1])
             if handler.name is not None and type(handler.name.name) is cst.Name:
                 self.frame.env[handler.name.name.value] = self.values.unknown()
-            if not self.exec_suite(handler.body):
-                states.append((self.frame.env, self.heap))
+            ended = self.exec_suite(handler.body)
+            changed = self._undo(outer)
+            if not ended:
+                changes.append(changed)
         self.frame.conditions = conditions
-        if states:
-            self.frame.env = self._merge([s[0] for s in states])
-            self.heap = self._merge([s[1] for s in states])
+        self._merge(changes)
         if node.finalbody is not None and self.exec_suite(node.finalbody.body):
             return True
-        return not states
+        return not changes
 
     def _with(self, node: Any) -> bool:
         frame = self.frame

@@ -155,7 +155,7 @@ def torchrl_files(project: Project) -> frozenset[str]:
     """The files that import TorchRL or TensorDict, and all that are connected with one of them."""
     known = project.__dict__.get("_torchrl_files")
     if known is None:
-        found = {path for path in project.files if _imports_torchrl(path)}
+        found = {path for path in project.files if _imports_torchrl(project.read(path))}
         queue = list(found)
         imported: dict[str, list[str]] = {}
         if found:
@@ -172,10 +172,5 @@ def torchrl_files(project: Project) -> frozenset[str]:
     return known
 
 
-def _imports_torchrl(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError:  # gone, or not ours to read: it imports nothing
-        return False
+def _imports_torchrl(data: bytes) -> bool:
     return (b"torchrl" in data or b"tensordict" in data) and _TORCHRL.search(data) is not None

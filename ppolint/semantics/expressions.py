@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
-from ppolint.semantics.program import AllocSite, Event, Frame, Function, Loop, Site
+from ppolint.semantics.program import AllocSite, Event, Frame, Function, Loop, Site, State
 from ppolint.semantics.values import Value, Values
 
 # Values that a pattern never starts from: their places need not be remembered.
@@ -23,7 +23,7 @@ class Expressions:
     values: Values
     frame: Frame
     site: Site
-    heap: dict[Any, Value]
+    heap: State
     loops: list[Loop]
     events: list[Event]
     occurrences: dict[Value, list[tuple[Any, Site]]]
@@ -310,8 +310,8 @@ class Expressions:
         return self.values.make("alloc", (), site)
 
     def _comprehension(self, node: Any) -> Value:
-        saved_env, saved_loop, saved_site = self.frame.env, self.frame.loop, self.site
-        self.frame.env = dict(saved_env)
+        saved_loop, saved_site = self.frame.loop, self.site
+        outer = self.frame.env.begin()
         loop = None
         part = node.for_in
         iterable = self.values.none
@@ -330,7 +330,8 @@ class Expressions:
             element = self.values.make("tuple", (self.eval(node.key), self.eval(node.value)))
         else:
             element = self.eval(node.elt)
-        self.frame.env, self.frame.loop, self.site = saved_env, saved_loop, saved_site
+        self.frame.env.undo(outer)
+        self.frame.loop, self.site = saved_loop, saved_site
         assert loop is not None
         return self.values.make("comp", (element, iterable), loop.bit)
 

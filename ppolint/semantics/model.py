@@ -52,7 +52,9 @@ class FileModel:
         self.release = release
         self.program = Program(source.text, source.path, project)
         self.searched_project = False
-        self._evaluator = Evaluator(tree, source.path, project)
+        # Other files matter for programs about RL only: a library is read one file at a time.
+        related = project if self.program.is_reinforcement_learning else None
+        self._evaluator = Evaluator(tree, source.path, related)
         self._evaluator.run()
         self.values = self._evaluator.values
 

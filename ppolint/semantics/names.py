@@ -169,7 +169,7 @@ class Names:
 
     def _import(self, node: Any, scope: Scope, guarded: bool) -> None:
         for alias in node.names:
-            dotted = _dotted_import(alias.name)
+            dotted = dotted_path(alias.name)
             bound = dotted.partition(".")[0]
             if alias.asname is not None:
                 bound, target = alias.asname.name.value, dotted
@@ -179,7 +179,7 @@ class Names:
             self.imports.append(scope_binding(scope, bound, self.module))
 
     def _import_from(self, node: Any, scope: Scope, guarded: bool) -> None:
-        module = _dotted_import(node.module) if node.module is not None else ""
+        module = dotted_path(node.module) if node.module is not None else ""
         base = "." * len(node.relative) + module
         if type(node.names) is cst.ImportStar:
             self.stars.append((base, node))
@@ -415,7 +415,8 @@ def scope_binding(scope: Scope, name: str, module: Scope) -> Binding:
     return home.bindings[name][-1]
 
 
-def _dotted_import(node: Any) -> str:
+def dotted_path(node: Any) -> str:
+    """`a.b.c` of a Name or an Attribute chain on one."""
     parts = []
     while type(node) is cst.Attribute:
         parts.append(node.attr.value)

@@ -16,6 +16,48 @@ if TYPE_CHECKING:
 
     from ppolint.semantics.values import Value
 
+class State(dict):
+    """Names or attributes and their values; knows what changed since a branch began.
+
+    Branches run one after the other on the same state: each starts a `log` of what it overwrites,
+    its changes are taken out with `undo`, and only what changed is merged. Copying the whole state
+    for each branch would make long functions with many branches quadratic.
+    """
+
+    __slots__ = ("log",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.log: list[tuple[Any, Value | None]] | None = None
+
+    def __setitem__(self, key: Any, value: Value) -> None:
+        if self.log is not None:
+            self.log.append((key, self.get(key)))
+        dict.__setitem__(self, key, value)
+
+    def update_all(self, values: dict[Any, Value]) -> None:
+        """Set many at once, on the log."""
+        for key, value in values.items():
+            self[key] = value
+
+    def begin(self) -> list[tuple[Any, Value | None]] | None:
+        """Start a log of changes; returns the one that was open, for `undo`."""
+        outer, self.log = self.log, []
+        return outer
+
+    def undo(self, outer: list[tuple[Any, Value | None]] | None) -> dict[Any, Value]:
+        """Take back everything since `begin`; returns what had been changed, with its values."""
+        log = self.log or []
+        changed = {key: self[key] for key, _ in log}
+        for key, old in reversed(log):
+            if old is None:
+                dict.pop(self, key, None)
+            else:
+                dict.__setitem__(self, key, old)
+        self.log = outer
+        return changed
+
+
 @dataclass(eq=False, slots=True, repr=False)
 class ModuleInfo:
     """A file that takes part in the analysis: the one being linted (`main`), or one it imports."""
@@ -137,7 +179,7 @@ class Frame:
     caller: Frame | None
     call: Any = None  # the call node that this frame inlines, if it does
     call_site: Site | None = None
-    env: dict[Any, Value] = field(default_factory=dict)
+    env: State = field(default_factory=State)
     loop: Loop | None = None
     contexts: tuple[Value, ...] = ()
     conditions: tuple[Any, ...] = ()

@@ -48,16 +48,30 @@ class Project:
         """Absolute paths of all Python files and notebooks, sorted."""
         return tuple(sorted(os.path.abspath(p) for p in self._list_files()))
 
+    def read(self, path: str) -> bytes:
+        """The bytes of a file; none for one that cannot be read."""
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is a file at the absolute `path`."""
+        return os.path.isfile(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at the absolute `path`."""
+        return os.path.isdir(path)
+
     def text(self, path: str) -> str:
         """The raw text of a file; empty for one that cannot be read."""
         path = os.path.abspath(path)
         known = self._texts.get(path)
         if known is None:
-            try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    known = file.read()
-            except OSError:
-                known = ""
+            known = self.read(path).decode("utf-8", "replace")
+            if "\r" in known:
+                known = known.replace("\r\n", "\n").replace("\r", "\n")
             if path.endswith(".ipynb"):
                 known = "\n".join(
                     m.group(1).replace('\\"', '"') for m in _NOTEBOOK_LINE.finditer(known)
@@ -128,7 +142,7 @@ class Project:
         known = self._folders.get(key)
         if known is None:
             path = os.path.join(base, name)
-            known = os.path.isfile(path + ".py") or os.path.isdir(path)
+            known = self.is_file(path + ".py") or self.is_folder(path)
             self._folders[key] = known
         return known
 
@@ -136,13 +150,13 @@ class Project:
         path = base
         for at, part in enumerate(parts):
             path = os.path.join(path, part)
-            if os.path.isfile(path + ".py"):
+            if self.is_file(path + ".py"):
                 return path + ".py", tuple(parts[at + 1 :])
-            if not os.path.isdir(path):
+            if not self.is_folder(path):
                 init = os.path.join(os.path.dirname(path), "__init__.py")
-                return (init, tuple(parts[at:])) if at and os.path.isfile(init) else None
+                return (init, tuple(parts[at:])) if at and self.is_file(init) else None
         init = os.path.join(path, "__init__.py")
-        return (init, ()) if os.path.isfile(init) else None
+        return (init, ()) if self.is_file(init) else None
 
     # -- what kind of program ---------------------------------------------------------------
     def imports(self, path: str) -> frozenset[str]:

@@ -12,14 +12,18 @@ import re
 
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 _CLIPS = frozenset({"clamp", "clip", "clamp_", "clip_", "where", "minimum", "min"})
-_EXPONENTIALS = frozenset({"exp", "exp_", "div", "true_divide", "divide"})
+_EXPONENTIALS = frozenset({"exp", "exp_", "expm1"})
+_QUOTIENTS = frozenset({"div", "true_divide", "divide"})
+_E_POWER = re.compile(r"\be\s*\*\*")
+# The gradient of a ratio that is one: exp(x - x.detach()).
+_SELF_RATIO = re.compile(r"\bexp\(\s*([\w.]+)\s*-\s*\1\.detach\(\)")
 _BELOW = re.compile(r"\b1(?:\.0*)?\s*-\s*[A-Za-z_(]|\bsub\(")
 _ABOVE = re.compile(r"\b1(?:\.0*)?\s*\+\s*[A-Za-z_(]|[\w)\]]\s*\+\s*1(?:\.0*)?\b|\badd\(")
 _PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
 
 _SYMMETRIC = re.compile(
-    r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:\w+\s*=\s*)?\1(?![\w.])"
-    r"|([\w.]+)\s*-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?\2\s*\+\s*\3(?![\w.])"
+    r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:#[^\n]*\n\s*)?(?:\w+\s*=\s*)?\1(?![\w.])"
+    r"|([\w.\[\]'\"]+)\s*-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?\2\s*\+\s*\3(?![\w.])"
     r"|\bmin\w*\([^\n]*\bmax\w*\(|\bmax\w*\([^\n]*\bmin\w*\("
 )
 
@@ -32,14 +36,17 @@ _PUSHES = frozenset({"append", "insert", "appendleft"})
 def has_loss_shape(text: str) -> bool:
     """Whether a text clips something around 1, and has an exponential or a quotient."""
     words = set(_WORDS.findall(text))
-    if not words & _CLIPS or not (words & _EXPONENTIALS or "/" in text):
+    if _SELF_RATIO.search(text) is not None:
+        return True
+    exponential = bool(words & _EXPONENTIALS) or _E_POWER.search(text) is not None
+    if not words & _CLIPS or not (exponential or words & _QUOTIENTS or "/" in text):
         return False
     if "kl_divergence" in words or "kl_div" in words:
-        return "exp" in words
+        return exponential
     both = _BELOW.search(text) is not None and _ABOVE.search(text) is not None
     if not both and _PAIR.search(text) is None:
         return False
-    return "exp" in words or bool(words & {"minimum", "min"})
+    return exponential or bool(words & {"minimum", "min"})
 
 
 def has_value_clip_shape(text: str) -> bool:

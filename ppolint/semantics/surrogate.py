@@ -227,10 +227,8 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
             if inner not in covered and value not in covered and _in_product(file, value):
                 if _log_prob_evidence(inner.args[0]):
                     yield "clip", value, value, None
-    for value in file.of_op("add"):
-        ratio = _penalised(value)
-        if ratio is not None:
-            yield "kl", value, ratio, None
+    for value, ratio in _penalised_sums(file):
+        yield "kl", value, ratio, None
 
 
 def _pessimistic(value: Value) -> tuple[Value, Value] | None:
@@ -344,6 +342,18 @@ def _symmetric(clip: Value) -> bool:
 
 
 # -- the KL-penalised surrogate ---------------------------------------------------------------
+def _penalised_sums(file: FileModel) -> Iterator[tuple[Value, Value]]:
+    """The sums r*A - beta*KL with their ratios; not those that add more terms to one of them."""
+    found: list[tuple[frozenset[Value], Value, Value]] = []
+    for value in file.of_op("add"):
+        ratio = _penalised(value)
+        if ratio is not None:
+            found.append((frozenset(_strip(t) for t in _expanded(value)), value, ratio))
+    for at, (parts, value, ratio) in enumerate(found):
+        if not any(o < parts or (o == parts and i < at) for i, (o, _, _) in enumerate(found)):
+            yield value, ratio
+
+
 def _penalised(value: Value) -> Value | None:
     """The ratio when a sum holds r*A and a multiple of a KL divergence."""
     ratio: Value | None = None
@@ -418,7 +428,11 @@ def value_clips(file: FileModel) -> list[ValueClip]:
             continue
         sums = _predictions(file, clip)
         errors = [u for form in (clip, file.values.neg(clip)) for u in file.users(form)]
-        if not sums or not any(_is_regressed(file, e, clip) for e in errors if e.op == "add"):
+        if not sums or not any(
+            _is_regressed(file, e, clip)
+            for e in errors
+            if e.op == "add" and not _is_own_target(e, clip)
+        ):
             continue
         for value in [clip, *sums]:
             places = [p for p in file.places(value) if p[1].frame.module.main]
@@ -455,6 +469,15 @@ def settled(
         if frame.module.main:
             out.append((what, node, site))
     return out
+
+
+def _is_own_target(error: Value, clip: Value) -> bool:
+    """Whether the change is compared with what it was taken to: a limited residual of a signal."""
+    parts = terms(error)
+    new = [t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None]
+    return any(p.op == "neg" and p.args[0] in new for p in parts) or any(
+        p.op == "neg" and p.args[0] is clip and any(n in parts for n in new) for p in parts
+    )
 
 
 def _opposite(file: FileModel, clip: Value) -> bool:
@@ -540,23 +563,51 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         used.update(v for v in walk(surrogate.value) if v.op in ("exp", "div"))
     used_nodes = {id(node) for value in used for node, _ in file.places(value)}
     ratios = [v for v in file.of_op("exp") if is_difference(v.args[0])]
+    for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
+        if value not in used and not _truncated(file, value) and _in_product(file, value):
+            for node, site in file.places(value):
+                if site.frame.module.main and id(node) not in used_nodes:
+                    yield value, node, site
     for value in ratios:
         if _truncated(file, value):
             used_nodes.update(id(node) for node, _ in file.places(value))
     for value in ratios:
         third = [u for u in file.users(value) if u.op == "add" and _is_third_estimator(u)]
-        for estimate in third:
-            yield from _recomputed(file, estimate, value)
+        if value in used:
+            for estimate in third:
+                yield from _recomputed(file, estimate, value)
         if value in used or third:
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
-        likely = any(_log_prob_evidence(t) for t in signs) or (
-            len(signs) == 2 and not any(_is_peak(t) for t in signs)
-        )
+        if any(_is_peak(t) for t in signs):
+            continue
+        likely = any(_log_prob_evidence(t) for t in signs) or len(signs) == 2
         if likely and _in_product(file, value):
             for node, site in file.places(value)[:1]:
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
+
+
+def _self_ratios(file: FileModel) -> list[Value]:
+    """exp(x - x.detach()): one, and the gradient of a ratio."""
+    return [v for v in file.of_op("exp") if v.args[0].number == 0]
+
+
+def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
+    """p.gather(1, a) / p_old.gather(1, a): what two networks say about the same actions."""
+    for value in file.of_op("div"):
+        above, below = (_looked_up(a) for a in value.args)
+        if above is not None and below is not None:
+            if above.args[1:] == below.args[1:] and above.args[0] is not below.args[0]:
+                yield value
+
+
+def _looked_up(value: Value) -> Value | None:
+    """The `gather` that a probability comes from, an epsilon against zeros left out."""
+    parts = [t for t in terms(value) if t.number is None]
+    if len(parts) == 1 and parts[0].op == "fn" and parts[0].data in ("gather", "take_along_dim"):
+        return parts[0]
+    return None
 
 
 def _is_peak(term: Value) -> bool:

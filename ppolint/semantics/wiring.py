@@ -7,6 +7,7 @@ anything it cannot see.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics import catalogue
@@ -221,11 +222,25 @@ class Wiring:
                 if _last(callee) in ("ModuleList", "ModuleDict", "list", "dict", "tuple", "iter"):
                     queue.extend(a.core for a in core.args[1:2])
                     continue
+                if callee.op == "func" and callee.data in self._returned:
+                    # too deep to be looked into: what the function returns when run on its own
+                    queue.extend(self._returned[callee.data])
+                    continue
             further = self._further(core)
             if further is None:
                 out.append(core)
             else:
                 queue.extend(v.core for v in further)
+        return out
+
+    @cached_property
+    def _returned(self) -> dict[Any, list[Value]]:
+        """Function of this file -> what it returns, its parameters unknown."""
+        out: dict[Any, list[Value]] = {}
+        for event in self.file.events:
+            frame = event.site.frame
+            if event.kind == "return" and frame.caller is None and frame.function is not None:
+                out.setdefault(frame.function, []).append(event.value.core)
         return out
 
     @property
@@ -241,6 +256,8 @@ class Wiring:
                     value = event.value
                 elif event.kind == "method" and event.args and event.key in ("append", "insert"):
                     value = event.args[-1]
+                elif event.kind == "method" and event.args and event.key == "extend":
+                    value = event.args[0]  # a container, or something unseen that stands for one
                 else:
                     continue
                 owners = [base.core]
@@ -249,9 +266,12 @@ class Wiring:
                         owners = [d.core for d in self.evaluator.definitions(base.core)]
                     elif base.core.op in ("phi", "carry", "after"):
                         owners = [a for a in self.leaves(base) if a.op == "alloc"]
+                values = [value]
+                if event.kind == "method" and event.key == "extend":
+                    values = self.contents(value) or values
                 for owner in owners:
                     if owner.op == "alloc":
-                        self._stored.setdefault(owner, []).append(value)
+                        self._stored.setdefault(owner, []).extend(values)
         return self._stored
 
     # -- calls ------------------------------------------------------------------------------
