@@ -181,6 +181,8 @@ ROWS = [
         ("TDLambdaEstimate", "TDLambdaEstimator"),
     ], None),
     Row("from torchrl.modules import NormalParamWrapper\nx = NormalParamWrapper(net)\n", None, "PPO901", "0.4.0"),
+    Row("from torch import nn\nfrom torchrl.modules import NormalParamWrapper\nx = NormalParamWrapper(nn.Linear(1, 2), scale_lb=0.1)\n",
+        "from torch import nn\nfrom torchrl.modules import NormalParamExtractor\nx = nn.Sequential(nn.Linear(1, 2), NormalParamExtractor(scale_lb=0.1))\n", "PPO901", "0.4.0"),
     *(Row(f"from torchrl.modules import {n}\nx = {n}(p)\n", None, "PPO901", "0.4.0")
       for n in ("EGreedyWrapper", "AdditiveGaussianWrapper", "OrnsteinUhlenbeckProcessWrapper")),
     Row("from torchrl.modules import LSTMNet\n", None, "PPO901", "0.3.1"),

@@ -34,7 +34,7 @@ rule = Rule(
     code="PPO606",
     name="unknown-loss-argument",
     severity=Severity.ERROR,
-    needs=(("torchrl",), ("Loss", "objectives")),
+    needs=(("torchrl",), ("objectives",)),
     summary="A keyword that a loss swallows without a word",
     fix=Applicability.UNSAFE,
 )

@@ -139,12 +139,12 @@ class _Judge:
         help = f"write `{new}=`" if change.exact else change.note
         if any(a.name == new for a in self.call.arguments):
             return self._verdict(
-                RENAMED, argument.name_span, message, help=f"`{new}` is given already"
+                RENAMED, argument.name_span(self.ctx), message, help=f"`{new}` is given already"
             )
         edits: tuple[Edit, ...] = ()
         applicability = Applicability.SUGGEST
         if change.exact:
-            edits = (Edit(*argument.name_span, argument.renamed(new)),)
+            edits = (Edit(*argument.name_span(self.ctx), argument.renamed(new)),)
             if self._accepts_everywhere(new):
                 applicability = Applicability.SAFE
             else:
@@ -152,7 +152,7 @@ class _Judge:
                 help += f", which exists since {since}: raise the floor to that" if since else ""
         return self._verdict(
             RENAMED,
-            argument.name_span,
+            argument.name_span(self.ctx),
             message,
             help=help,
             title=f"Rename `{argument.name}` to `{new}`",
@@ -170,7 +170,7 @@ class _Judge:
         note = change.note if change is not None and change.note else "leave it out"
         return self._verdict(
             REMOVED,
-            argument.span,
+            argument.span(self.ctx),
             message,
             help=note,
             title=f"Remove `{argument.name}`",
@@ -179,13 +179,14 @@ class _Judge:
 
     def _too_new(self, argument: Argument, lifetime: Lifetime, bad: list[str]) -> Verdict:
         since = lifetime.releases[0]
+        title = self.ctx.title(self.call.path, since)
         where = self.ctx.in_target(self.call.path, bad)
         message = (
-            f"`{self.name}({argument.name}=)` exists since {self.ctx.title(self.call.path, since)}; "
+            f"`{self.name}({argument.name}=)` exists since {title}; "
             f"it {self._effect(argument.name, bad)} in {where}"
         )
         return self._verdict(
-            TOO_NEW, argument.name_span, message, help=f"raise the floor to {since}"
+            TOO_NEW, argument.name_span(self.ctx), message, help=f"raise the floor to {since}"
         )
 
     def _unknown(self, argument: Argument, bad: list[str]) -> Iterator[Verdict]:
@@ -204,10 +205,10 @@ class _Judge:
         edits: tuple[Edit, ...] = ()
         if len(close) == 1:
             self.renamed.add(close[0])
-            edits = (Edit(*argument.name_span, argument.renamed(close[0])),)
+            edits = (Edit(*argument.name_span(self.ctx), argument.renamed(close[0])),)
         yield self._verdict(
             UNKNOWN,
-            argument.name_span,
+            argument.name_span(self.ctx),
             message,
             help=f"did you mean `{' or '.join(close)}`?" if close else "",
             title=f"Rename `{argument.name}` to `{close[0]}`" if edits else "",
@@ -227,7 +228,7 @@ class _Judge:
         if meant is None:
             return self._verdict(
                 SWALLOWED,
-                argument.name_span,
+                argument.name_span(self.ctx),
                 message,
                 help="no argument of the loss is called that",
             )
@@ -238,10 +239,10 @@ class _Judge:
         message += f": `{meant}={default}` applies instead"
         edits: tuple[Edit, ...] = ()
         if not self._given(meant) and self._accepts_everywhere(meant):
-            edits = (Edit(*argument.name_span, argument.renamed(meant)),)
+            edits = (Edit(*argument.name_span(self.ctx), argument.renamed(meant)),)
         return self._verdict(
             SWALLOWED,
-            argument.name_span,
+            argument.name_span(self.ctx),
             message,
             help=f"write `{meant}=`",
             title=f"Rename `{argument.name}` to `{meant}`",
@@ -261,7 +262,7 @@ class _Judge:
                 edits, safe = _removal.mended(self.ctx, self.call, argument, entry)
                 yield self._verdict(
                     REMOVED,
-                    argument.span,
+                    argument.span(self.ctx),
                     f"`{self.name}({argument.name}={value})` raises {entry.raises} in {where}",
                     help=f"instead: {entry.instead}",
                     title=f"Take `{argument.name}` out of the call",
@@ -286,12 +287,14 @@ class _Judge:
             return  # the only spelling that works in the whole range
         yield self._verdict(
             DEPRECATED,
-            argument.name_span,
+            argument.name_span(self.ctx),
             f"`{self.name}({argument.name}=)` is deprecated since "
             f"{self.ctx.title(self.call.path, change.deprecated)}",
             help=f"write `{change.new}=`" if change.exact else change.note,
             title=f"Rename `{argument.name}` to `{change.new}`",
-            edits=(Edit(*argument.name_span, argument.renamed(change.new)),) if safe else (),
+            edits=(Edit(*argument.name_span(self.ctx), argument.renamed(change.new)),)
+            if safe
+            else (),
             applicability=Applicability.SAFE,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
@@ -23,15 +23,21 @@ _WITH_DISTRIBUTION = (
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A keyword argument, or an entry of a literal dict that becomes one. `name_span` is the text
-    of the keyword (of the string, quotes included, in a dict); `span` the whole argument."""
+    """A keyword argument, or an entry of a literal dict that becomes one. `name_node` is the
+    keyword (the string in a dict, with its `quote`); `node` the whole argument."""
 
     name: str
-    name_span: tuple[int, int]
-    span: tuple[int, int]
+    name_node: Any
     value: Any
     node: Any
     quote: str = ""
+
+    def name_span(self, context: Context) -> tuple[int, int]:
+        return context.file.span(self.name_node)
+
+    def span(self, context: Context) -> tuple[int, int]:
+        """From the keyword to the end of the value."""
+        return context.file.span(self.name_node)[0], context.file.span(self.value)[1]
 
     def renamed(self, new: str) -> str:
         return f"{self.quote}{new}{self.quote}"
@@ -45,7 +51,6 @@ class ApiCall:
 
     path: str
     node: Any
-    span: tuple[int, int]
     scope: Scope
     positional: tuple[Any, ...]
     arguments: tuple[Argument, ...]
@@ -53,8 +58,6 @@ class ApiCall:
     star: bool
     form: str = "call"
     holder: Any = None  # the node that lists the arguments: a Call, or a Dict
-    shift: int = 0
-    extra: dict = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -142,21 +145,14 @@ def _is_unbound_method(context: Context, path: str) -> bool:
 
 
 def _made(context: Context, path: str, node: Any, scope: Scope, form: str, args: Any) -> ApiCall:
-    span = context.file.span
     positional = tuple(a for a in args if a.keyword is None and not a.star)
     star = any(a.star == "*" for a in args)
     double = any(a.star == "**" for a in args)
     arguments = tuple(
-        Argument(a.keyword.value, span(a.keyword), _argument_span(context, a), a.value, a)
-        for a in args
-        if a.keyword is not None
+        Argument(a.keyword.value, a.keyword, a.value, a) for a in args if a.keyword is not None
     )
     complete = not star and not double and form != "partial"
-    return ApiCall(path, node, span(node), scope, positional, arguments, complete, star, form, node)
-
-
-def _argument_span(context: Context, arg: Any) -> tuple[int, int]:
-    return context.file.span(arg.keyword)[0], context.file.span(arg.value)[1]
+    return ApiCall(path, node, scope, positional, arguments, complete, star, form, node)
 
 
 def _local_class(context: Context, node: Any, scope: Scope) -> tuple[str | None, str]:
@@ -239,7 +235,6 @@ def _distribution(context: Context, call: ApiCall) -> Iterator[ApiCall]:
             yield ApiCall(
                 path,
                 value,
-                context.file.span(value),
                 scope,
                 (),
                 arguments,
@@ -251,11 +246,10 @@ def _distribution(context: Context, call: ApiCall) -> Iterator[ApiCall]:
 
 
 def _entries(context: Context, value: Any, scope: Scope) -> tuple[Argument, ...] | None:
-    span = context.file.span
     if type(value) is cst.Call and context.names.alternatives(value.func, scope) == []:
         if type(value.func) is cst.Name and value.func.value == "dict":
             return tuple(
-                Argument(a.keyword.value, span(a.keyword), _argument_span(context, a), a.value, a)
+                Argument(a.keyword.value, a.keyword, a.value, a)
                 for a in value.args
                 if a.keyword is not None
             )
@@ -267,8 +261,5 @@ def _entries(context: Context, value: Any, scope: Scope) -> tuple[Argument, ...]
             text = element.key.value
             quote = text[-1]
             if text[0] == quote and not text.startswith(quote * 3):
-                whole = (span(element.key)[0], span(element.value)[1])
-                found.append(
-                    Argument(text[1:-1], span(element.key), whole, element.value, element, quote)
-                )
+                found.append(Argument(text[1:-1], element.key, element.value, element, quote))
     return tuple(found)

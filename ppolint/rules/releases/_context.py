@@ -1,4 +1,4 @@
-"""What the rules about releases share: the target, the names of a file, and the API between them."""
+"""What the rules about releases share: the target, the names of a file, and the API."""
 
 from __future__ import annotations
 

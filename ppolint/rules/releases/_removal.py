@@ -22,7 +22,7 @@ def argument(context: Context, call: ApiCall, target: Argument) -> tuple[Edit, .
     if at:
         before = items[at - 1]
         previous_end = max(context.file.span(before)[1], context.file.span(before.value)[1])
-    return (without(context.file.source.text, *target.span, previous_end),)
+    return (without(context.file.source.text, *target.span(context), previous_end),)
 
 
 def mended(

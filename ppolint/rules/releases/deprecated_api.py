@@ -97,7 +97,9 @@ def _deprecated(ctx: Context, mention: Mention) -> Finding | None:
             title = f"Use `{replacement.path.rpartition('.')[2]}`"
             fix = rule.mend(title, *edits, applicability=replacement.applicability)
     message = f"`{mention.path}` is deprecated since {ctx.title(mention.path, change.deprecated)}"
-    return rule.at(mention.span, message, help=replacement.help(), scope=mention.scope, fix=fix)
+    return rule.at(
+        mention.span(ctx), message, help=replacement.help(), scope=mention.scope, fix=fix
+    )
 
 
 def _exploration_modes(ctx: Context) -> Iterator[Finding]:

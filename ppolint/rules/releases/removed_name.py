@@ -126,8 +126,15 @@ def _broken(ctx: Context, mention: Mention) -> Finding | None:
 def _finding(ctx: Context, mention: Mention, message: str, replacement) -> Finding:
     fix = None
     if replacement.path is not None:
-        edits = mention.edits(ctx, replacement.path)
-        if edits and replacement.exact:
-            title = f"Use `{replacement.path.rpartition('.')[2]}`"
+        from ppolint.rules.releases._wrappers import unwrapped
+
+        title = f"Use `{replacement.path.rpartition('.')[2]}`"
+        wrapped = unwrapped(ctx, mention, replacement.path)
+        edits = mention.edits(ctx, replacement.path) if replacement.exact else []
+        if wrapped and replacement.everywhere:
+            fix = rule.mend(title, *wrapped)
+        elif edits:
             fix = rule.mend(title, *edits, applicability=replacement.applicability)
-    return rule.at(mention.span, message, help=replacement.help(), scope=mention.scope, fix=fix)
+    return rule.at(
+        mention.span(ctx), message, help=replacement.help(), scope=mention.scope, fix=fix
+    )

@@ -57,7 +57,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         if since is None:
             continue
         yield rule.at(
-            mention.span,
+            mention.span(ctx),
             f"`{mention.path}` exists since {ctx.title(mention.path, since)}; "
             f"it is not in {ctx.in_target(mention.path, missing)}",
             help=f"raise the floor to {since}",
