@@ -267,6 +267,19 @@ def test_a_notebook_counts_in_cells(draw):
     assert (nodes["collector"]["cell"], nodes["collector"]["row"]) == (2, row)
 
 
+def test_environments_wrapped_in_a_loop_and_data_in_a_circle(draw):
+    text = SCRIPT.replace(
+        "actor = Prob", "for t in extra:\n    env = TransformedEnv(env, t)\nactor = Prob"
+    )
+    text = text.replace(
+        "        gae(batch)\n", "        gae(batch)\n        gae(buffer.sample())\n"
+    )
+    for style in ("text", "svg"):
+        result = draw(text, "--format", style)
+        assert result.exit_code == 0, result.output
+    ElementTree.fromstring(result.output)
+
+
 def test_syntax_errors_are_told(draw):
     result = draw("import torch\nx = (\n")
     assert result.exit_code == 2

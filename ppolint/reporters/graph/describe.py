@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.story import Step
 
 MAX_TEXT = 60
+MAX_WRAPPED = 4
 
 
 def key_text(key: Any) -> str:
@@ -50,10 +51,13 @@ def value_text(value: Any) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
 
-def short_title(component: Component) -> str:
+def short_title(component: Component, depth: int = 0) -> str:
     """`TransformedEnv(GymEnv)`, `ProbabilisticActor`, `GAE`."""
     if isinstance(component, Environment):
-        inside = [short_title(e) for e in component.wrapped if isinstance(e, Environment)]
+        if depth > MAX_WRAPPED:  # an environment wrapped again in a loop
+            return "..."
+        wrapped = [e for e in component.wrapped if isinstance(e, Environment)]
+        inside = [short_title(e, depth + 1) for e in wrapped]
         distinct = list(dict.fromkeys(inside))
         if not component.wrapped:
             name = component.env_name

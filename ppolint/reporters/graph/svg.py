@@ -116,26 +116,26 @@ def _drawn(box: _Box) -> str:
 
 # -- layout -----------------------------------------------------------------------------------
 def _layers(graph: Graph, boxes: dict[str, _Box]) -> list[list[_Box]]:
-    """Boxes by layer: one below the lowest of what flows in; an arrow that closes a cycle is not
-    counted."""
-    incoming = {identity: [e.source for e in graph.into(identity)] for identity in boxes}
+    """Boxes by layer: each one below the lowest of what flows into it; an arrow that closes a
+    cycle does not count."""
     depth: dict[str, int] = {}
+    open_boxes: set[str] = set()
 
-    def of(identity: str, path: tuple[str, ...]) -> int:
-        if identity in depth:
-            return depth[identity]
-        above = [of(s, (*path, identity)) for s in incoming[identity] if s not in (*path, identity)]
-        found = max(above, default=-1) + 1
-        if not path:
-            depth[identity] = found
-        return found
+    def of(identity: str) -> int:
+        if identity not in depth:
+            open_boxes.add(identity)
+            sources = [e.source for e in graph.into(identity)]
+            above = [of(source) for source in sources if source not in open_boxes]
+            open_boxes.discard(identity)
+            depth[identity] = max(above, default=-1) + 1
+        return depth[identity]
 
+    for identity in boxes:
+        of(identity)
+    found = sorted(set(depth.values()))
+    layers: list[list[_Box]] = [[] for _ in found]
     for identity, box in boxes.items():
-        box.layer = of(identity, ())
-    layers: list[list[_Box]] = [
-        [] for _ in range(max((b.layer for b in boxes.values()), default=-1) + 1)
-    ]
-    for box in boxes.values():
+        box.layer = found.index(depth[identity])
         layers[box.layer].append(box)
     return layers
 
