@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def parsed(docstring: str) -> tuple[str, dict[str, str]]:
     title = docstring[: places[0].start()] if places else docstring
     for place, following in zip(places, [*places[1:], None]):
         end = following.start() if following is not None else len(docstring)
-        found[place["title"]] = docstring[place.end() : end].strip()
+        section = docstring[place.end() : end].strip("\n").rstrip()
+        found[place["title"]] = textwrap.dedent(section)
     return " ".join(title.split()), found
 
 
