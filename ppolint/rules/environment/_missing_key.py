@@ -87,9 +87,7 @@ def _lacking(path: Path, key: str) -> Environment | None:
             return None
     source = path.component
     if isinstance(source, Collector):
-        if source.argument("max_frames_per_traj") is not None or not source.sealed:
-            return None
-        if source.argument("postproc") is not None:
+        if any(_may_have(source, name) for name in ("max_frames_per_traj", "postproc")):
             return None
         source = source.env
     if not isinstance(source, Environment) or not _plain(source):
@@ -103,6 +101,25 @@ def _lacking(path: Path, key: str) -> Environment | None:
             return None
     names = {k if isinstance(k, str) else k[-1] for k in written.found}
     return source if key not in names and _closed(source) else None
+
+
+def _may_have(collector: Collector, name: str) -> bool:
+    """Whether an argument is given, or may be in what `**` unpacks."""
+    if name in collector.arguments:
+        return True
+    if collector.sealed:
+        return False
+    site = collector.call.core.data
+    if not getattr(site, "double_star", False) or getattr(site, "star", False):
+        return True
+    hidden = collector.call.core.args[-1]
+    for leaf in collector.pipeline.wiring.leaves_of_container(hidden):
+        entries = getattr(leaf.data, "entries", None)
+        if leaf.op != "alloc" or entries is None or name in entries:
+            return True
+        if len(entries) != len(leaf.data.items or ()):  # type: ignore[attr-defined]
+            return True
+    return False
 
 
 def _plain(env: Environment) -> bool:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.components import Environment
@@ -37,7 +38,7 @@ rule = Rule(
     code="PPO304",
     name="double-observations",
     severity=Severity.WARNING,
-    needs=(("Collector", "SyncDataCollector", "rollout", "MultiSyncCollector", "MultiSyncDataCollector"),),
+    needs=((COLLECTS,),),
     summary="float64 observations reach a float32 network",
     fix=Applicability.UNSAFE,
     across_files=True,

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.components import Environment
@@ -42,7 +43,7 @@ rule = Rule(
     code="PPO301",
     name="missing-check-env-specs",
     severity=Severity.WARNING,
-    needs=(("EnvBase", "TransformedEnv", "Collector", "SyncDataCollector", "MultiSyncCollector", "MultiSyncDataCollector"),),
+    needs=(("EnvBase", COLLECTS),),
     summary="No `check_env_specs` reaches the environment",
     fix=Applicability.SUGGEST,
     across_files=True,
@@ -105,7 +106,14 @@ def _checking_files(file: FileModel) -> list[str]:
     if file.project is None:
         return []
     file.searched_project = True
-    return [p for p in file.project.mentioning(_CHECK) if p != file.source.path]
+    project = file.project
+    found = (p for p in project.mentioning(_CHECK) if p != file.source.path)
+    return [p for p in found if _calls_it(project.text(p))]
+
+
+def _calls_it(text: str) -> bool:
+    """Whether a text does more than import the check."""
+    return f"{_CHECK}(" in text or f"({_CHECK}" in text
 
 
 def _class_is_checked(file: FileModel, cls: Class) -> bool:
@@ -120,7 +128,7 @@ def _class_is_checked(file: FileModel, cls: Class) -> bool:
             if any(not isinstance(b, Environment) or b.cls in (cls, None) and b.name == "EnvBase"
                    or (b.cls is not None and cls in b.cls.lineage()) for b in found.bases):
                 return True
-    if _CHECK in file.source.text and not any(s.kind == "check" for s in file.pipeline.steps):
+    if _calls_it(file.source.text) and not any(s.kind == "check" for s in file.pipeline.steps):
         return True
     project = file.project
     for path in _checking_files(file):
@@ -156,7 +164,7 @@ def _collected(file: FileModel) -> Iterator[Finding]:
             checked.extend(step.components)
     if any(not isinstance(c, Environment) for c in checked):
         return
-    if _CHECK in file.source.text and not checked:
+    if _calls_it(file.source.text) and not checked:
         return
     seen = set()
     for collector in file.pipeline.collectors:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -38,7 +39,7 @@ rule = Rule(
     code="PPO302",
     name="observation-norm-not-initialised",
     severity=Severity.ERROR,
-    needs=(("torchrl", "rollout", "Collector", "reset", "step", "make_env"),),
+    needs=((COLLECTS,),),
     summary="`ObservationNorm` without statistics",
     fix=Applicability.SUGGEST,
     across_files=True,

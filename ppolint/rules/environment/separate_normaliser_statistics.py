@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.components import Environment, Transform
@@ -40,7 +41,7 @@ rule = Rule(
     code="PPO303",
     name="separate-normaliser-statistics",
     severity=Severity.WARNING,
-    needs=(("ObservationNorm", "VecNorm", "VecNormV2", "make_env"),),
+    needs=((COLLECTS,),),
     summary="An evaluation environment with normaliser statistics of its own",
     fix=Applicability.SUGGEST,
     across_files=True,

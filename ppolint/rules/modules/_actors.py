@@ -19,14 +19,12 @@ _SPECS = frozenset(
 
 
 def once(components: Any) -> Iterator[Any]:
-    """The components that stand in different places; a factory called twice is one place."""
+    """One component of each constructor call; a factory that is called twice has one."""
     seen = set()
     for component in components:
         if isinstance(component, Component):
-            # one constructor, or one call that leads to constructors of other files
-            place = id(component.node) if component.here else component.span
-            if (place, component.name) not in seen:
-                seen.add((place, component.name))
+            if id(component.node) not in seen:
+                seen.add(id(component.node))
                 yield component
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ppolint.rules.modules._actors import once
 from ppolint.semantics import keys
 from ppolint.semantics.components import (
     UNKNOWN,
@@ -62,10 +63,9 @@ def problems(file: FileModel) -> Iterator[Problem]:
         yield from _inputs(file, step)
     for policy, env in _policies(pipeline):
         yield from _unwritten(file, policy, keys.environment_writes(env))
-    for component in (*pipeline.estimators, *pipeline.losses):
-        if component.here:
-            yield from _value(file, component)
-            yield from _settings(file, component)
+    for component in once((*pipeline.estimators, *pipeline.losses)):
+        yield from _value(file, component)
+        yield from _settings(file, component)
     yield from _advantage(file)
 
 
@@ -294,7 +294,7 @@ def _advantage(file: FileModel) -> Iterator[Problem]:
     if len(estimators) != 1 or len(losses) != 1:
         return
     estimator, loss = estimators[0], losses[0]
-    if not loss.here or loss.cls is not None or estimator.cls is not None:
+    if loss.cls is not None or estimator.cls is not None:
         return
     made, read = estimator.keys, loss.keys
     if isinstance(made, Unknown) or isinstance(read, Unknown):

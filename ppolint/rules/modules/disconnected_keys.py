@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import LEARNS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -41,7 +42,7 @@ rule = Rule(
     code="PPO403",
     name="disconnected-keys",
     severity=Severity.ERROR,
-    needs=(("torchrl", "tensordict"), ("in_keys", "set_keys", "ValueOperator", "TensorDictModule")),
+    needs=((LEARNS,),),
     summary="A key that is read and never written",
     across_files=True,
 )

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Applicability, Edit, Finding, Fix, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import LEARNS
 
 if TYPE_CHECKING:
     from ppolint.semantics.components import Probabilistic
@@ -41,7 +42,7 @@ rule = Rule(
     code="PPO401",
     name="missing-return-log-prob",
     severity=Severity.ERROR,
-    needs=(("PPOLoss", "ClipPPOLoss", "KLPENPPOLoss", "MAPPOLoss", "IPPOLoss"),),
+    needs=((LEARNS,),),
     summary="The actor of a PPO loss without `return_log_prob=True`",
     fix=Applicability.SAFE,
     across_files=True,

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import LEARNS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -45,7 +46,7 @@ rule = Rule(
     code="PPO411",
     name="recurrent-on-shuffled-rows",
     severity=Severity.WARNING,
-    needs=(("LSTMModule", "GRUModule"), ("PPOLoss", "ClipPPOLoss", "KLPENPPOLoss", "MAPPOLoss", "IPPOLoss")),
+    needs=((LEARNS,),),
     summary="A recurrent policy trained on shuffled single steps",
     fix=Applicability.SUGGEST,
     across_files=True,

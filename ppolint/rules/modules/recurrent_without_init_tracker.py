@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -37,7 +38,7 @@ rule = Rule(
     code="PPO410",
     name="recurrent-without-init-tracker",
     severity=Severity.ERROR,
-    needs=(("LSTMModule", "GRUModule"),),
+    needs=((COLLECTS,),),
     summary="A recurrent policy in an environment without `InitTracker`",
     fix=Applicability.SAFE,
     across_files=True,

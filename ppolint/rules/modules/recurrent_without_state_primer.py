@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import COLLECTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -40,7 +41,7 @@ rule = Rule(
     code="PPO409",
     name="recurrent-without-state-primer",
     severity=Severity.WARNING,
-    needs=(("LSTMModule", "GRUModule"),),
+    needs=((COLLECTS,),),
     summary="A recurrent policy in an environment that drops its hidden state",
     fix=Applicability.SUGGEST,
     across_files=True,

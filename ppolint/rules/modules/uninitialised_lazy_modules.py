@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import LEARNS
 
 if TYPE_CHECKING:
     from ppolint.semantics.components import Component
@@ -39,7 +40,7 @@ rule = Rule(
     code="PPO408",
     name="uninitialised-lazy-modules",
     severity=Severity.ERROR,
-    needs=(("GAE", "Loss", "re:\\w+(?:Loss|Estimator)\\b"), ("MLP", "ConvNet", "Lazy", "re:\\bLazy(?:Linear|Conv\\w*|BatchNorm\\w*)\\b")),
+    needs=((LEARNS,),),
     summary="A lazy critic that is never called before an estimator or a loss needs it",
     fix=Applicability.SUGGEST,
     across_files=True,
