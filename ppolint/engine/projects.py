@@ -10,6 +10,7 @@ from ppolint.settings.load import SettingsResolver
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
+    from ppolint.settings.release import TargetRelease
 
 
 class Projects:
@@ -50,6 +51,17 @@ class Projects:
                 found = [t.absolute for t in walker.collect([root])] if os.path.isdir(root) else []
             known = self._files[root] = tuple(sorted(found))
         return known
+
+    def read(self, absolute: str) -> bytes:
+        """The bytes of a file; raises `OSError`."""
+        with open(absolute, "rb") as file:
+            return file.read()
+
+    def release(self, absolute: str, data: bytes, said: tuple[str, str] | None) -> TargetRelease:
+        """The release that a file is judged by: the one `said`, else what the project says."""
+        from ppolint.engine.targets import release_for
+
+        return release_for(absolute, data, said)
 
     def root_of(self, absolute: str) -> str:
         """The root of the project that a file is in."""

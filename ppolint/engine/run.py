@@ -84,8 +84,7 @@ class _Run:
     def _screened_out(self, target: Target, plan: Plan) -> bool:
         """Whether no selected rule has anything to say about the file, told without parsing it."""
         try:
-            with open(target.absolute, "rb") as file:
-                data = file.read()
+            data = self.projects.read(target.absolute)
         except OSError:
             return False  # whoever opens it next says so
         screen = screen_for(plan.codes)

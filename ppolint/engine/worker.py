@@ -46,8 +46,7 @@ class Analyser:
 
     def __call__(self, job: Job) -> Done:
         try:
-            with open(job.absolute, "rb") as file:
-                data = file.read()
+            data = self._projects.read(job.absolute)
         except OSError as error:
             return self._skipped(job, "", error.strerror or "it cannot be read")
         return self.of_bytes(job, data)
@@ -78,14 +77,15 @@ class Analyser:
     def analysis(self, job: Job, source: Source) -> Analysis:
         """What the selected rules find in `source`, the content of the job's file."""
         from ppolint.engine.analysis import analyse
-        from ppolint.engine.targets import release_for
 
         project = self._projects.project(job.root)
         screen = screen_for(job.plan.codes)
         codes, consulted = screen.of_program(
             screen.passing_source(source), source.text, job.absolute, project
         )
-        release = release_for(job.absolute, source.data, job.plan.release) if codes else None
+        release = None
+        if codes:
+            release = self._projects.release(job.absolute, source.data, job.plan.release)
         analysis = analyse(source, job.plan.codes, codes, project, release, job.plan.from_scratch)
         analysis.consulted_project |= consulted
         return analysis

@@ -29,6 +29,7 @@ _TORCHRL = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 _STEP = re.compile(r"\.step\(")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
+_MAY_SPEAK = re.compile(r"\.step\(|\b(?:" + "|".join(sorted(ENVIRONMENT_PACKAGES)) + r")\b")
 _REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
 _LINE = 300
 
@@ -88,25 +89,27 @@ class Program:
     def is_a(self, kind: str | None) -> bool:
         """Whether the file is part of the kind of program a rule is about.
 
-        None is any program, "torchrl" one that uses TorchRL, "torch" one that uses PyTorch, "rl" one that does reinforcement
-        learning with it; "loss", "value", "recursion" and "rollout" are the latter, and files that
+        None is any program, "torchrl" one that uses TorchRL, "torch" one that uses PyTorch, "rl"
+        one that does reinforcement learning with it; "loss", "value", "recursion" and "rollout" are the latter, and files that
         show the shape.
         """
         if kind is None:
             return True
         if kind == "torchrl":
             return self.uses_torchrl
-        if not self.uses_torch:
-            return False
-        if kind == "torch" or self.is_reinforcement_learning:
+        return (kind == "torch" or self._concerns(kind)) and self.uses_torch
+
+    def _concerns(self, kind: str) -> bool:
+        """Whether the file has the shape a kind asks for, or is about reinforcement learning."""
+        if kind == "loss" and self.has_loss_shape:
             return True
-        if kind == "loss":
-            return self.has_loss_shape
-        if kind == "value":
-            return self.has_loss_shape or has_value_clip_shape(self.text)
-        if kind == "rollout":
-            return speaks_of_rewards(self.text)
-        return kind == "recursion" and self.has_recursion_shape
+        if kind == "value" and (self.has_loss_shape or has_value_clip_shape(self.text)):
+            return True
+        if kind == "rollout" and speaks_of_rewards(self.text):
+            return True
+        if kind == "recursion" and self.has_recursion_shape:
+            return True
+        return self.is_reinforcement_learning
 
 
 def speaks_of_rewards(text: str) -> bool:
@@ -130,25 +133,27 @@ def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> 
 
 
 def connected(project: Project, path: str) -> bool:
-    """Whether a file that imports `path`, directly or not, or that it imports, is about RL."""
+    """Whether the file is imported, directly or not, by one that is about RL, or imports such."""
+    part = project.remembered("rl", lambda: _program_files(project))
     start = os.path.abspath(path)
-    cache = project.__dict__.setdefault("_evidence_cache", {})
-    if start in cache:
-        return cache[start]
-    seen = {start}
-    queue = [*project.importers.get(start, ()), *project.imported_files(start)]
-    answer = False
+    return start in part or (bool(part) and any(p in part for p in project.imported_files(start)))
+
+
+def _program_files(project: Project) -> frozenset[str]:
+    """The files that are about RL, and everything that they import."""
+    speaking = []
+    for path in project.files:
+        text = project.text(path, keep=False)
+        if _MAY_SPEAK.search(text) is not None and speaks_of_environments(text):
+            speaking.append(path)
+    seen = set(speaking)
+    queue = list(speaking)
     while queue:
-        current = queue.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if speaks_of_environments(project.text(current)):
-            answer = True
-            break
-        queue.extend(project.importers.get(current, ()))
-    cache[start] = answer
-    return answer
+        for imported in project.imported_files(queue.pop()):
+            if imported not in seen:
+                seen.add(imported)
+                queue.append(imported)
+    return frozenset(seen)
 
 
 def torchrl_files(project: Project) -> frozenset[str]:

@@ -64,7 +64,7 @@ class Project:
         """Whether there is a folder at the absolute `path`."""
         return os.path.isdir(path)
 
-    def text(self, path: str) -> str:
+    def text(self, path: str, keep: bool = True) -> str:
         """The raw text of a file; empty for one that cannot be read."""
         path = os.path.abspath(path)
         known = self._texts.get(path)
@@ -76,7 +76,8 @@ class Project:
                 known = "\n".join(
                     m.group(1).replace('\\"', '"') for m in _NOTEBOOK_LINE.finditer(known)
                 )
-            self._texts[path] = known
+            if keep:
+                self._texts[path] = known
         return known
 
     def tree(self, path: str) -> Any:
@@ -97,6 +98,13 @@ class Project:
         if len(self._trees) > _TREES:
             self._trees.popitem(last=False)
         return tree
+
+    def remembered(self, question: str, answer: Callable[[], Any]) -> Any:
+        """The answer to a question about the whole project, worked out once."""
+        cache = self.__dict__.setdefault("_answers", {})
+        if question not in cache:
+            cache[question] = answer()
+        return cache[question]
 
     # -- imports ----------------------------------------------------------------------------
     def locate(self, dotted: str, importer: str) -> tuple[str, tuple[str, ...]] | None:

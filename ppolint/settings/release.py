@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -125,6 +126,21 @@ def target_release(
     if any(s.package == "torchrl" for s in own):
         return _from_statements(own)
     return _from_statements(_nearest(os.fspath(folder), None if top is None else os.fspath(top)))
+
+
+def release_in(folders: Iterable[Any], file_text: str) -> TargetRelease:
+    """`target_release` for folders that need not be on the disk, the nearest one first.
+
+    Each is like a `pathlib.Path`: what is listed, tested and read goes through it.
+    """
+    own = file_statements(file_text)
+    if any(s.package == "torchrl" for s in own):
+        return _from_statements(own)
+    for folder in folders:
+        statements = folder_statements(folder)
+        if statements:
+            return _from_statements(statements)
+    return _from_statements(())
 
 
 @lru_cache(maxsize=1024)
