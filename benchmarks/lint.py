@@ -46,7 +46,9 @@ def measured(command: list[str], folder: Path) -> Measure:
     if child == 0:
         os.close(reader)
         with open(os.devnull, "wb") as nothing:
-            subprocess.run(command, cwd=folder, env=environment, stdout=nothing, stderr=nothing)
+            subprocess.run(
+                command, cwd=folder, env=environment, stdout=nothing, stderr=nothing, check=False
+            )
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         report = f"{usage.ru_utime + usage.ru_stime} {usage.ru_maxrss / 1024}"
         os.write(writer, report.encode())

@@ -308,7 +308,7 @@ class Contender:
 
     def __init__(self, name: str, setting: Setting) -> None:
         self.name = name
-        self.frames, self.seconds = 0, 0.0
+        self.frames, self.seconds, self.startup = 0, 0.0, 0.0
         self.pipe, theirs = multiprocessing.get_context("spawn").Pipe()
         self.process = multiprocessing.get_context("spawn").Process(
             target=serve, args=(name, setting, theirs), daemon=True
@@ -319,8 +319,11 @@ class Contender:
         """Let it have one batch; return CPU seconds per frame."""
         self.pipe.send("batch")
         frames, seconds = self.pipe.recv()
+        if self.frames == 0:  # imports and building everything, and a batch
+            self.startup = seconds
+        else:
+            self.seconds += seconds
         self.frames += frames
-        self.seconds += seconds
         return seconds / frames
 
     def solved(self) -> bool:
@@ -394,6 +397,7 @@ def measure_solving(names: list[str], setting: Setting, budget: int) -> list[dic
                         "seed": setting.seed,
                         "solved": solved,
                         "frames": contender.frames,
+                        "startup_cpu_seconds": round(contender.startup, 2),
                         "cpu_seconds": round(contender.seconds, 2),
                     }
                 )
