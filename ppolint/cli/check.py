@@ -26,29 +26,59 @@ def _split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return selectors
 
 
-def _rules(option: str, text: str) -> Any:
+def rules_option(option: str, text: str) -> Any:
+    """An option that names rules."""
     return click.option(option, multiple=True, metavar="RULES", callback=_split, help=text)
+
+
+def output_options(function: Any) -> Any:
+    """The options for where and how findings are written; `outputs` pairs them."""
+    formats = click.option(
+        "--output-format",
+        type=click.Choice(list(FORMATS)),
+        multiple=True,
+        help="How findings are printed [default: full]; may be given several times.",
+    )
+    files = click.option(
+        "-o",
+        "--output-file",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        multiple=True,
+        help="Write the report there; the first to the first format, and so on (`-`: print it).",
+    )
+    return formats(files(function))
+
+
+def paired(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with `outputs`: each format with its file, None for standard output.
+
+    `output_format` and `output_file` become the first pair. Raises `click.UsageError` for more
+    files than formats.
+    """
+    formats = options["output_format"] or ("full",)
+    files = [None if file == "-" else file for file in options["output_file"]]
+    if len(files) > len(formats):
+        raise click.UsageError(f"{len(files)} output files for {len(formats)} formats")
+    outputs = list(zip(formats, [*files, *[None] * (len(formats) - len(files))], strict=True))
+    first_format, first_file = outputs[0]
+    return {
+        **options,
+        "outputs": outputs,
+        "output_format": first_format,
+        "output_file": first_file,
+    }
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1)
-@_rules("--select", "Rules to run: codes, prefixes, names or ALL, separated by commas.")
-@_rules("--ignore", "Rules not to run.")
-@_rules("--extend-select", "Rules to run in addition.")
+@rules_option("--select", "Rules to run: codes, prefixes, names or ALL, separated by commas.")
+@rules_option("--ignore", "Rules not to run.")
+@rules_option("--extend-select", "Rules to run in addition.")
 @click.option("--fix", is_flag=True, help="Apply safe fixes.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: unsafe fixes as well.")
 @click.option("--fix-only", is_flag=True, help="Apply fixes and report nothing else.")
 @click.option("--diff", is_flag=True, help="Print what fixes would change; change nothing.")
-@click.option(
-    "--output-format",
-    type=click.Choice(list(FORMATS)),
-    default="full",
-    show_default=True,
-    help="How findings are printed.",
-)
-@click.option(
-    "-o", "--output-file", type=click.Path(dir_okay=False), help="Write the report there."
-)
+@output_options
 @click.option(
     "--severity", type=click.Choice(SEVERITIES), default="info", help="Lowest severity shown."
 )
@@ -81,7 +111,7 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
     from ppolint.settings.schema import ConfigurationError
 
     try:
-        status = check(paths or (".",), options)
+        status = check(paths or (".",), paired(options))
         sys.stdout.flush()
     except (ConfigurationError, MissingPath) as error:
         click.echo(f"error: {error}", err=True)

@@ -136,16 +136,22 @@ def finish(result: Result, options: dict[str, Any]) -> int:
         say(f"error: {path}: internal error, please report it: {message}")
     lowest = Severity.parse(options["severity"])
     shown = [d for d in result.diagnostics if Severity.parse(d.severity) >= lowest]
-    text = statistics(shown) if options["statistics"] else None
-    if text is None:
-        report = Report(shown, result.files, use_color(options))
-        text = render(options["output_format"], report)
-    write_out(text, options["output_file"], options.get("to_stderr", False))
+    if options["statistics"]:
+        write_out(statistics(shown), options["output_file"], options.get("to_stderr", False))
+    else:
+        write_reports(Report(shown, result.files, use_color(options)), options)
     if result.errors:
         return 2
     failing = Severity.parse(options["fail_on"])
     failed = any(Severity.parse(d.severity) >= failing for d in result.diagnostics)
     return 1 if failed and not options["exit_zero"] else 0
+
+
+def write_reports(report: Report, options: dict[str, Any]) -> None:
+    """Write the report in every format asked for; colours are for standard output only."""
+    for name, file in options["outputs"]:
+        made = render(name, report if file is None else report._replace(color=False))
+        write_out(made, file, options.get("to_stderr", False))
 
 
 def write_out(text: str, file: str | None, to_stderr: bool = False) -> None:

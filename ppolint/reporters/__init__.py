@@ -7,9 +7,12 @@ page, a severity) is in the diagnostic or asked of the registry.
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ppolint.findings import Diagnostic
+
+if TYPE_CHECKING:
+    from ppolint.review.review import Review
 
 # format -> one line of help
 FORMATS = {
@@ -22,11 +25,15 @@ FORMATS = {
 
 
 class Report(NamedTuple):
-    """What is rendered. `color` is for formats that people read; `files` counts those looked at."""
+    """What is rendered. `color` is for formats that people read; `files` counts those looked at.
+
+    `review` is what the diagnostics are the new findings of, when they come from a review.
+    """
 
     diagnostics: list[Diagnostic]
     files: int = 0
     color: bool = False
+    review: Review | None = None
 
 
 def render(name: str, report: Report) -> str:
