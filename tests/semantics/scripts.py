@@ -89,3 +89,9 @@ def replaced(old: str, new: str, text: str = PPO) -> str:
     """`text` with one place changed; fails when the place is not there once."""
     assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
     return text.replace(old, new)
+
+
+def line_of(snippet: str, text: str = PPO) -> int:
+    """The 1-based line on which a snippet of the script starts."""
+    assert text.count(snippet) == 1, f"{snippet!r} is there {text.count(snippet)} times"
+    return text.count("\n", 0, text.index(snippet)) + 1
