@@ -169,14 +169,14 @@ def _collected(file: FileModel) -> Iterator[Finding]:
     seen = set()
     for collector in file.pipeline.collectors:
         for env in collector.envs:
-            if not isinstance(env, Environment) or env.span in seen or not _is_transformed(env):
+            if not isinstance(env, Environment) or id(env.node) in seen or not env.transforms:
                 continue
             if any(_covers(other, env) for other in checked) or _checked_elsewhere(file):
                 continue
             own = _has_own_parts(env)
             if not own and not any(loss.is_ppo for loss in file.pipeline.losses):
                 continue
-            seen.add(env.span)
+            seen.add(id(env.node))
             yield rule.at(
                 _place(file, env),
                 "no `check_env_specs` reaches this environment after its transforms",
@@ -191,10 +191,6 @@ def _place(file: FileModel, env: Environment) -> tuple[int, int]:
     if env.here:
         return file.span(env.node)
     return env.span
-
-
-def _is_transformed(env: Environment) -> bool:
-    return bool(env.transforms)
 
 
 def _covers(checked: Environment, env: Environment) -> bool:

@@ -62,7 +62,7 @@ def problems(file: FileModel) -> Iterator[Problem]:
     for step in pipeline.steps:
         yield from _inputs(file, step)
     for policy, env in _policies(pipeline):
-        yield from _unwritten(file, policy, keys.environment_writes(env))
+        yield from _unwritten(file, policy, _writes(env))
     for component in once((*pipeline.estimators, *pipeline.losses)):
         yield from _value(file, component)
         yield from _settings(file, component)
@@ -159,6 +159,7 @@ def _policies(pipeline: Pipeline) -> Iterator[tuple[Module, Environment]]:
 def _unwritten(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Problem]:
     """Parts of a module that read what neither the data nor an earlier part has."""
     if not there.complete:
+        yield from _misnamed(file, module, there)
         return
     written = there
     for part in _in_order(module):
@@ -181,6 +182,36 @@ def _unwritten(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Pr
                     file.scope(part.site),
                 )
         written |= writes
+
+
+# How people call the observation that Gymnasium environments write under "observation".
+_OBSERVATION = frozenset({"obs", "observations", "observ", "ob", "state", "states"})
+
+
+def _misnamed(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Problem]:
+    """A part that reads the observation under another name than all others do."""
+    if "observation" not in there.found or there.found & _OBSERVATION:
+        return
+    readers = [m for m in file.pipeline.modules if isinstance(m.in_keys, tuple)]
+    if not any("observation" in m.in_keys for m in readers):  # type: ignore[operator]
+        return
+    written: set[Any] = set()
+    for part in _in_order(module):
+        if not isinstance(part, Module):
+            return
+        reads, writes = keys.module_keys(part)
+        if not isinstance(part, Probabilistic):
+            for key in sorted(k for k in reads.found & _OBSERVATION if k not in written):
+                yield Problem(
+                    part.span,
+                    f"the module reads {shown(key)}, and the environment writes \"observation\": "
+                    "it raises KeyError",
+                    'read "observation", as the other modules do',
+                    file.scope(part.site),
+                )
+        if not writes.complete:
+            return
+        written |= writes.found
 
 
 def _in_order(module: Any) -> list[Any]:
@@ -219,13 +250,27 @@ def _inputs(file: FileModel, step: Step) -> Iterator[Problem]:
 def _available(path: Any) -> keys.Keys:
     source = path.component
     if isinstance(source, Environment) and path.origin == "reset":
-        return keys.environment_writes(source)
+        return _writes(source)
     if isinstance(source, Collector) and isinstance(source.env, Environment):
         policy = source.policy
         if policy is None:
-            return keys.environment_writes(source.env)
-        return keys.environment_writes(source.env) | keys.module_keys(policy)[1]
+            return _writes(source.env)
+        return _writes(source.env) | keys.module_keys(policy)[1]
     return keys.ANYTHING
+
+
+def _writes(env: Environment) -> keys.Keys:
+    """What an environment writes. That of a Gymnasium environment whose observation is no
+    dictionary is "observation": assumed where transforms read it under this name."""
+    found = keys.environment_writes(env)
+    gym = all(
+        isinstance(b, Environment) and b.cls is None and b.name in ("GymEnv", "GymWrapper")
+        and b.flag("from_pixels", False) is False
+        for b in env.bases
+    )  # fmt: skip
+    if gym and env.complete and not any(t.name == "RenameTransform" for t in env.transforms):
+        return keys.Keys(found.found | {"observation"}, found.complete)
+    return found
 
 
 # -- critic -> estimator and loss ---------------------------------------------------------------
