@@ -16,10 +16,11 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.fallbacks import expects_failure, falls_back
+
 _LAYOUT = ("whitespace", "leading_lines", "lpar", "rpar", "lbracket", "rbracket", "comma")
 _LAYOUT += ("semicolon", "equal", "dot", "header", "footer", "trailing_whitespace", "lines_after")
 _LAYOUT += ("colon", "encoding", "default_", "has_trailing", "operator", "relative")
-_IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "TypeError")
 _COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _fields: dict[type, tuple[str, ...]] = {}
 
@@ -247,7 +248,7 @@ class Names:
     def _with(self, node: Any, scope: Scope, guarded: bool) -> None:
         for item in node.items:
             self._visit(item, scope, guarded)
-        self._visit(node.body, scope, guarded or any(_expects_failure(i.item) for i in node.items))
+        self._visit(node.body, scope, guarded or any(expects_failure(i.item) for i in node.items))
 
     def _handler(self, node: Any, scope: Scope, guarded: bool) -> None:
         if node.type is not None:
@@ -261,19 +262,19 @@ class Names:
 
     def _if(self, node: Any, scope: Scope, guarded: bool) -> None:
         self._visit(node.test, scope, guarded)
-        inside = guarded or _chooses_release(node.test)
+        inside = guarded or self._chooses_release(node.test, scope)
         self._visit(node.body, scope, inside)
         if node.orelse is not None:
             self._visit(node.orelse, scope, inside)
 
     def _conditional(self, node: Any, scope: Scope, guarded: bool) -> None:
         self._visit(node.test, scope, guarded)
-        inside = guarded or _chooses_release(node.test)
+        inside = guarded or self._chooses_release(node.test, scope)
         self._visit(node.body, scope, inside)
         self._visit(node.orelse, scope, inside)
 
     def _try(self, node: Any, scope: Scope, guarded: bool) -> None:
-        inside = guarded or any(map(_catches_import_errors, node.handlers))
+        inside = guarded or falls_back(node)
         for part in (node.body, *node.handlers, node.orelse):
             if part is not None:
                 self._visit(part, scope, inside)
@@ -314,6 +315,19 @@ class Names:
             clause = clause.inner_for_in
         for part in (node.key, node.value) if type(node) is cst.DictComp else (node.elt,):
             self._visit(part, inner, guarded)
+
+    def _chooses_release(self, test: Any, scope: Scope) -> bool:
+        """Whether a condition asks which release is installed: a version, or `hasattr` of
+        something imported."""
+        kind = type(test)
+        if kind is cst.Name:
+            name = test.value.lower()
+            return "version" in name or name.startswith(("torchrl_", "_torchrl"))
+        if kind is cst.Attribute:
+            return "version" in test.attr.value.lower()
+        if kind is cst.Call and type(test.func) is cst.Name and test.func.value == "hasattr":
+            return bool(test.args) and None not in self.alternatives(test.args[0].value, scope)
+        return any(self._chooses_release(child, scope) for child in children(test))
 
     # -- questions --------------------------------------------------------------------------
     def lookup(self, name: str, scope: Scope) -> list[Binding]:
@@ -437,37 +451,6 @@ def _target_names(target: Any) -> Iterator[str]:
     elif type(target) in (cst.Tuple, cst.List):
         for element in target.elements:
             yield from _target_names(element.value)
-
-
-def _catches_import_errors(handler: Any) -> bool:
-    caught = handler.type
-    if caught is None:
-        return True
-    elements = [e.value for e in caught.elements] if type(caught) is cst.Tuple else [caught]
-    return any(type(e) is cst.Name and e.value in _IMPORT_ERRORS for e in elements)
-
-
-def _expects_failure(context: Any) -> bool:
-    """`with pytest.raises(...)` and the like: what is inside is meant to fail, or to warn."""
-    if type(context) is not cst.Call:
-        return False
-    func = context.func
-    name = func.attr.value if type(func) is cst.Attribute else getattr(func, "value", "")
-    return name in ("raises", "warns", "deprecated_call", "assertRaises", "assertWarns", "suppress")
-
-
-def _chooses_release(test: Any) -> bool:
-    """Whether a condition asks which release is installed: a version, or `hasattr` of a module."""
-    kind = type(test)
-    if kind is cst.Name:
-        return "version" in test.value.lower() or test.value.lower().startswith(
-            ("torchrl_", "_torchrl")
-        )
-    if kind is cst.Attribute:
-        return "version" in test.attr.value.lower()
-    if kind is cst.Call and type(test.func) is cst.Name and test.func.value == "hasattr":
-        return True
-    return any(_chooses_release(child) for child in children(test))
 
 
 _VISITORS = {
