@@ -10,6 +10,8 @@ from ppolint.semantics import operations
 from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site, State
 from ppolint.semantics.values import Value, Values, walk
 
+# Functions that return their argument made faster.
+_COMPILERS = frozenset({"compile", "compile_with_warmup", "CudaGraphModule", "script"})
 MAX_DEPTH = 4
 # Expressions evaluated inside of helpers before they are no longer looked into.
 _BUDGET = 40_000
@@ -198,7 +200,9 @@ class Calls:
         if core.op == "call" and core.args[0].dotted == "builtins.super":
             result = self._super(name, args, kw, node)
             return result or self._opaque(callee, args, kw, node, star, double_star)
-        cls = None if name in _ENVIRONMENT_METHODS and args else self.class_of(receiver)
+        cls = self.class_of(receiver)
+        if cls is not None and name in _ENVIRONMENT_METHODS and args and cls.method(name):
+            cls = None
         if cls is not None:
             function = cls.method(name)
             if function is not None and not star:
@@ -207,7 +211,11 @@ class Calls:
                 if result is not None:
                     return result
             held = self.attribute(receiver, name, node)  # type: ignore[attr-defined]
-            if held.op in ("func", "class", "partial", "ref"):
+            if function is None:
+                held = self._callable_behind(callee, held)
+            if held.op in ("func", "class", "partial", "ref") or (
+                held.op == "attr" and held is not callee and function is None
+            ):
                 return self.apply(held, args, kw, node, star, double_star)
             if function is not None:
                 return self._opaque(callee, args, kw, node, star, double_star)
@@ -226,6 +234,29 @@ class Calls:
             if result is not None:
                 return result
         return self._opaque(callee, args, kw, node, star, double_star)
+
+    def _callable_behind(self, callee: Value, held: Value) -> Value:
+        """The function or method an attribute stands for, through compilers and choices:
+        `self.step = torch.compile(self._step) if fast else self._step`."""
+        queue = [held] if held is not callee else list(self.definitions(callee))
+        for option in queue:
+            if len(queue) > 16:
+                break
+            core = option.core
+            if core.op == "where":
+                queue.extend(core.args[1:])
+            elif core.op in ("phi", "after"):
+                queue.extend(core.args)
+            elif core.op == "call" and len(core.args) > 1:
+                if (core.args[0].dotted or "").rpartition(".")[2] in _COMPILERS:
+                    queue.append(core.args[1])
+            elif core.op in ("func", "partial"):
+                return core
+            elif core.op == "attr" and core is not callee.core:
+                cls = self.class_of(core.args[0])
+                if cls is not None and cls.method(str(core.data)) is not None:
+                    return core
+        return held
 
     def _super(self, name: str, args: list[Value], kw: dict[str, Value], node: Any) -> Value | None:
         function = self.frame.function
