@@ -29,7 +29,10 @@ _TORCHRL = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 _STEP = re.compile(r"\.step\(")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
-_MAY_SPEAK = re.compile(r"\.step\(|\b(?:" + "|".join(sorted(ENVIRONMENT_PACKAGES)) + r")\b")
+_SIGNS = (".step(", *sorted(ENVIRONMENT_PACKAGES))
+# In a large library one example about RL imports the library: it does not make all of it RL.
+_LARGE = 400
+_NEAR = 2
 _REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
 _LINE = 300
 
@@ -144,15 +147,16 @@ def _program_files(project: Project) -> frozenset[str]:
     speaking = []
     for path in project.files:
         text = project.text(path, keep=False)
-        if _MAY_SPEAK.search(text) is not None and speaks_of_environments(text):
+        if any(sign in text for sign in _SIGNS) and speaks_of_environments(text):
             speaking.append(path)
+    steps = _NEAR if len(project.files) > _LARGE else len(project.files)
     seen = set(speaking)
-    queue = list(speaking)
-    while queue:
-        for imported in project.imported_files(queue.pop()):
-            if imported not in seen:
-                seen.add(imported)
-                queue.append(imported)
+    reached = speaking
+    while reached and steps:
+        steps -= 1
+        found = {p for path in reached for p in project.imported_files(path)} - seen
+        seen |= found
+        reached = sorted(found)
     return frozenset(seen)
 
 
