@@ -136,8 +136,24 @@ def is_batched(path: Path) -> bool | Unknown:
         envs = (source,)
     else:
         return UNKNOWN
-    known = {e.is_batched if isinstance(e, Environment) else UNKNOWN for e in envs}
+    known = {_has_several_rows(e) for e in envs}
     return known.pop() if len(known) == 1 else UNKNOWN
+
+
+def _has_several_rows(env: Any) -> bool | Unknown:
+    """Whether the data of an environment has a batch dimension: `gym.make_vec` included."""
+    if not isinstance(env, Environment):
+        return UNKNOWN
+    if env.is_batched is not UNKNOWN:
+        return env.is_batched
+    base = env.base
+    wrapped = base.argument("env") if isinstance(base, Environment) else None
+    if not isinstance(wrapped, Value):
+        return UNKNOWN
+    made = [leaf.args[0].dotted or "" for leaf in env.pipeline.wiring.leaves(wrapped) if leaf.op == "call"]
+    if made and all(name.endswith(("make_vec", "VectorEnv")) for name in made):
+        return True
+    return UNKNOWN
 
 
 # -- loops ------------------------------------------------------------------------------------------
@@ -325,3 +341,15 @@ def is_built_by(component: Component, file: FileModel, function: str) -> bool:
     frame = component.site.frame
     mine = os.path.abspath(file.source.path)
     return os.path.abspath(frame.module.path) == mine and frame.scope == function
+
+
+def told_there(steps: list[Step], components: list[Any]) -> bool:
+    """Whether another file has all of it: steps and the components they are about.
+
+    What is wrong there is reported there; here it would be reported a second time, at the call
+    that leads to it.
+    """
+    modules = {id(s.site.frame.module) for s in steps}
+    known = [c for c in components if isinstance(c, Component)]
+    modules |= {id(c.site.frame.module) for c in known}
+    return len(modules) == 1 and not steps[0].here

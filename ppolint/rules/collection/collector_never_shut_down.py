@@ -40,7 +40,7 @@ rule = Rule(
     code="PPO507",
     name="collector-never-shut-down",
     severity=Severity.INFO,
-    needs=(("backward", "MultiSyncCollector", "MultiAsyncCollector", "MultiSyncDataCollector", "MultiaSyncDataCollector", "AsyncCollector", "aSyncDataCollector", "ParallelEnv", "MultiCollector"),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Worker processes that are never told to stop",
     fix=Applicability.SUGGEST,
 )

@@ -39,7 +39,7 @@ rule = Rule(
     code="PPO510",
     name="deterministic-training-rollout",
     severity=Severity.ERROR,
-    needs=(("rollout",), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Training data from a rollout that does not explore",
     fix=Applicability.SUGGEST,
 )

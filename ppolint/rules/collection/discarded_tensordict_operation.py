@@ -35,7 +35,7 @@ rule = Rule(
     code="PPO515",
     name="discarded-tensordict-operation",
     severity=Severity.WARNING,
-    needs=(("to", "cpu", "cuda", "reshape", "view", "flatten", "squeeze", "unsqueeze", "select", "exclude", "clone", "detach", "float", "double", "permute", "expand", "transpose", "contiguous"), ("torchrl", "tensordict", "backward")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="An operation on a TensorDict whose result is dropped",
     fix=Applicability.UNSAFE,
 )

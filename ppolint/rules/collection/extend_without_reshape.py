@@ -40,7 +40,7 @@ rule = Rule(
     code="PPO503",
     name="extend-without-reshape",
     severity=Severity.WARNING,
-    needs=(("backward",), ("extend",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A batched rollout is stored as whole trajectories",
     fix=Applicability.UNSAFE,
 )

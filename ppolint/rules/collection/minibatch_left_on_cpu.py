@@ -36,7 +36,7 @@ rule = Rule(
     code="PPO512",
     name="minibatch-left-on-cpu",
     severity=Severity.WARNING,
-    needs=(("backward",), ("sample", "for")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Minibatches from a CPU buffer reach a loss on another device",
     fix=Applicability.UNSAFE,
 )

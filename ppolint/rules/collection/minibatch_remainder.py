@@ -39,7 +39,7 @@ rule = Rule(
     code="PPO505",
     name="minibatch-remainder",
     severity=Severity.INFO,
-    needs=(("backward", "frames_per_batch"),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Frames that no minibatch gets, or a total that is no multiple of the batch",
 )
 

@@ -42,7 +42,7 @@ rule = Rule(
     code="PPO511",
     name="missing-step-mdp",
     severity=Severity.ERROR,
-    needs=(("step",), ("torchrl", "tensordict")),
+    needs=(("step",), ("torchrl", "tensordict", "backward")),
     summary="A loop steps the same root state again and again",
     fix=Applicability.UNSAFE,
 )

@@ -40,7 +40,7 @@ rule = Rule(
     code="PPO509",
     name="missing-weight-sync",
     severity=Severity.WARNING,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A collector's copy of the policy is never updated",
     fix=Applicability.SUGGEST,
 )

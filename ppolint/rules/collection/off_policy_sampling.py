@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO501",
     name="off-policy-sampling",
     severity=Severity.WARNING,
-    needs=(("backward", "ReplayBuffer", "TensorDictReplayBuffer", "PrioritizedReplayBuffer", "TensorDictPrioritizedReplayBuffer"),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A buffer that feeds a PPO loss samples with replacement or by priority",
     fix=Applicability.UNSAFE,
     across_files=True,
@@ -50,7 +50,7 @@ def check(file: FileModel) -> Iterator[Finding]:
 
     fed = training.feeding_buffers(file.pipeline)
     for buffer, (_, step) in fed.items():
-        if _repeats_rows(buffer):
+        if _repeats_rows(buffer) and not training.told_there([step], [buffer, *step.components]):
             yield _finding(file, buffer, [(*step.span, "the loss")])
     for buffer in file.pipeline.buffers:
         if buffer in fed or not buffer.here or not _repeats_rows(buffer):

@@ -38,7 +38,7 @@ rule = Rule(
     code="PPO506",
     name="padded-steps-trained",
     severity=Severity.WARNING,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Padding of split trajectories is trained on",
 )
 

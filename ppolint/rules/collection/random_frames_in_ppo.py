@@ -34,7 +34,7 @@ rule = Rule(
     code="PPO508",
     name="random-frames-in-ppo",
     severity=Severity.ERROR,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Random frames are collected for PPO",
     fix=Applicability.UNSAFE,
 )

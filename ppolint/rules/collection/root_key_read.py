@@ -61,6 +61,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         if _only_described(file, value):
             continue
         for node, site in file.places(value):
+            if not site.frame.module.main:
+                continue
             span = file.at(node, site)
             if span in told or not _at_the_root(file, base, site, key):
                 continue

@@ -35,7 +35,7 @@ rule = Rule(
     code="PPO514",
     name="root-reward-write",
     severity=Severity.WARNING,
-    needs=(("reward",), ("torchrl", "tensordict", "backward")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A reward is written where no estimator reads it",
     fix=Applicability.UNSAFE,
 )

@@ -34,7 +34,7 @@ rule = Rule(
     code="PPO504",
     name="sample-unpacked",
     severity=Severity.ERROR,
-    needs=(("sample",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A sample of a TorchRL buffer is unpacked",
     fix=Applicability.UNSAFE,
 )
@@ -46,6 +46,8 @@ _LAZY = frozenset({"LazyTensorStorage", "LazyMemmapStorage", "TensorStorage"})
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     import libcst as cst
+
+    from ppolint.semantics import training
 
     unpacked = {}
     for event in file.events:
@@ -61,7 +63,7 @@ def check(file: FileModel) -> Iterator[Finding]:
                 if user.op == "item" and user.args[1].number is not None:
                     places = file.places(user)
                     node, site = places[0] if places else (None, None)
-        if node is None or site is None:
+        if node is None or site is None or training.told_there([step], [step.component]):
             continue
         fix = None
         if step.here and isinstance(node, cst.Assign) and len(node.targets) == 1:

@@ -39,7 +39,7 @@ rule = Rule(
     code="PPO502",
     name="stale-replay-storage",
     severity=Severity.WARNING,
-    needs=(("backward",), ("extend",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The buffer that feeds a PPO loss keeps frames of earlier policies",
     fix=Applicability.UNSAFE,
 )

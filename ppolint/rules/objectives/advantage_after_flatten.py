@@ -39,7 +39,7 @@ rule = Rule(
     code="PPO603",
     name="advantage-after-flatten",
     severity=Severity.ERROR,
-    needs=(("reshape", "view", "flatten", "ravel"), ("torchrl", "backward")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="GAE on a batch whose environments were laid end to end",
     fix=Applicability.UNSAFE,
 )

@@ -41,7 +41,7 @@ rule = Rule(
     code="PPO602",
     name="advantage-on-minibatch",
     severity=Severity.ERROR,
-    needs=(("sample", "for"), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="An advantage estimator is applied to shuffled rows",
     fix=Applicability.SUGGEST,
 )
@@ -49,6 +49,8 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.semantics import training
+
     pipeline = file.pipeline
     if not any(loss.is_on_policy for loss in pipeline.losses):
         return
@@ -58,6 +60,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             continue
         paths = step.data.paths
         if not paths or not all(_is_shuffled(file, p) for p in paths):
+            continue
+        if training.told_there([step], [*step.components, *(p.component for p in paths)]):
             continue
         told.add(step.span)
         yield rule.at(

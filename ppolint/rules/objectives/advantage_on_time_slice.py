@@ -40,7 +40,7 @@ rule = Rule(
     code="PPO604",
     name="advantage-on-time-slice",
     severity=Severity.ERROR,
-    needs=(("for", "unbind"), ("torchrl", "backward")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="GAE on a single time step of every environment",
 )
 

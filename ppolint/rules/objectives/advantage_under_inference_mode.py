@@ -38,7 +38,7 @@ rule = Rule(
     code="PPO613",
     name="advantage-under-inference-mode",
     severity=Severity.ERROR,
-    needs=(("inference_mode",), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Advantages made under inference_mode reach a backward pass",
     fix=Applicability.SAFE,
 )

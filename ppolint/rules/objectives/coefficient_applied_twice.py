@@ -34,7 +34,7 @@ rule = Rule(
     code="PPO609",
     name="coefficient-applied-twice",
     severity=Severity.WARNING,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A coefficient of the loss is multiplied in once more",
     fix=Applicability.UNSAFE,
 )
@@ -66,6 +66,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             continue
         for node, site in file.places(product):
             span = file.at(node, site)
+            if not site.frame.module.main and loss.site.frame.module is site.frame.module:
+                continue
             if span not in told:
                 told.add(span)
                 found.setdefault(span[0], []).append((span, node, site, loss, key))

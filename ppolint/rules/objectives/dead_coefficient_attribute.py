@@ -66,7 +66,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         ):
             continue
         span = file.at(event.node, event.site)
-        if span in told:
+        if span in told or not event.site.frame.module.main:
             continue
         told.add(span)
         right = _NAMES[event.key]

@@ -36,7 +36,7 @@ rule = Rule(
     code="PPO607",
     name="different-critics",
     severity=Severity.ERROR,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The advantage estimator and the loss hold different critics",
     fix=Applicability.SUGGEST,
 )

@@ -36,7 +36,7 @@ rule = Rule(
     code="PPO612",
     name="double-advantage-normalisation",
     severity=Severity.INFO,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The advantage is normalised twice",
 )
 

@@ -35,7 +35,7 @@ rule = Rule(
     code="PPO608",
     name="loss-term-left-out",
     severity=Severity.WARNING,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A term of the PPO loss is not part of what is minimised",
     fix=Applicability.UNSAFE,
 )
@@ -55,6 +55,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         for step in steps:
             loss = step.component
             if not loss or step.span in told or loss.cls is not None:
+                continue
+            if training.told_there([step, *story.of("backward")[:1]], [loss]):
                 continue
             reached, sums, everything = _minimised(file, story, step)
             if everything is not None:

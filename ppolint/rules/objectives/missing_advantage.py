@@ -42,7 +42,7 @@ rule = Rule(
     code="PPO601",
     name="missing-advantage",
     severity=Severity.ERROR,
-    needs=(("backward",), ("sample", "for")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Shuffled rows reach a PPO loss and no estimator saw the batch first",
     fix=Applicability.SUGGEST,
 )
@@ -73,10 +73,12 @@ def check(file: FileModel) -> Iterator[Finding]:
             if any(_is_copied(story, p) for p in paths):
                 continue
             told.add(step.span)
+            column = any(_is_column(p, o) for p in paths for o in p.did("index"))
+            rows = "are one time step of every environment" if column else "are shuffled"
             yield rule.at(
                 step.span,
-                "these rows are shuffled and carry no advantage: the loss computes one from them as "
-                "if each followed the one before",
+                f"these rows {rows} and carry no advantage: the loss computes one from them as if "
+                "each followed the one before",
                 help="apply GAE to the whole batch, in order of time, before `extend`",
                 scope=step.scope,
             )
@@ -128,7 +130,7 @@ def _without(path: Any, keys: set[Any]) -> bool:
     source = path.component
     if source is None or not source:
         return False
-    if source.kind == "collector" and (source.argument("postproc") is not None or not source.sealed):
+    if source.kind == "collector" and source.argument("postproc"):
         return False
     for operation in path.operations:
         if operation.kind == "advantage":

@@ -42,7 +42,7 @@ rule = Rule(
     code="PPO611",
     name="shared-advantage-keys",
     severity=Severity.ERROR,
-    needs=(("set_keys",), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Several losses share one advantage key",
     fix=Applicability.SUGGEST,
 )

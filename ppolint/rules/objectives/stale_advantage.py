@@ -40,7 +40,7 @@ rule = Rule(
     code="PPO605",
     name="stale-advantage",
     severity=Severity.INFO,
-    needs=(("backward",), ("for",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The advantage is computed once for several epochs",
     fix=Applicability.SUGGEST,
 )
@@ -58,6 +58,8 @@ def check(file: FileModel) -> Iterator[Finding]:
                 for operation in path.did("advantage"):
                     applied = _step_of(story, operation)
                     if applied is None or applied.span in told:
+                        continue
+                    if training.told_there([applied, step], [*applied.components, *step.components]):
                         continue
                     if _epochs_between(file, story, applied, step):
                         told.add(applied.span)

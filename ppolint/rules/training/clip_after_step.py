@@ -36,7 +36,7 @@ rule = Rule(
     code="PPO704",
     name="clip-after-step",
     severity=Severity.WARNING,
-    needs=(("clip_grad_norm_", "clip_grad_value_"), ("backward", "step")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Gradient clipping that clips nothing",
     fix=Applicability.UNSAFE,
 )
@@ -44,6 +44,8 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
+    from ppolint.semantics import training
+
     pipeline = file.pipeline
     told = set()
     for story in pipeline.training:
@@ -59,6 +61,9 @@ def check(file: FileModel) -> Iterator[Finding]:
             if not any(s.kind == "backward" for s in order):
                 continue
             if not any(s.kind == "step" for s in order) or _is_effective(order, clip):
+                continue
+            steps = [clip, *(s for s in order if s.kind != "zero_grad")]
+            if training.told_there(steps, [c for s in steps for c in s.components]):
                 continue
             told.add(clip.span)
             yield rule.at(

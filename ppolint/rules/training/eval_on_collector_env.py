@@ -41,7 +41,7 @@ rule = Rule(
     code="PPO711",
     name="eval-on-collector-env",
     severity=Severity.WARNING,
-    needs=(("rollout",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The collector's own environment is rolled out between two of its batches",
     fix=Applicability.SUGGEST,
 )

@@ -36,7 +36,7 @@ rule = Rule(
     code="PPO713",
     name="evaluation-stops-at-first-done",
     severity=Severity.WARNING,
-    needs=(("rollout",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A batched evaluation stops at the first environment that is done",
     fix=Applicability.UNSAFE,
 )

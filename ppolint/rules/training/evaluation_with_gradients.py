@@ -35,7 +35,7 @@ rule = Rule(
     code="PPO712",
     name="evaluation-with-gradients",
     severity=Severity.WARNING,
-    needs=(("rollout",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="An evaluation rollout keeps the graph of every step",
     fix=Applicability.SAFE,
 )

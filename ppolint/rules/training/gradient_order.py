@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO703",
     name="gradient-order",
     severity=Severity.ERROR,
-    needs=(("zero_grad",), ("backward", "step")),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Gradients are cleared between backward and step",
     fix=Applicability.UNSAFE,
 )
@@ -61,6 +61,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             if not training.share(zero, after, pipeline):
                 continue
             if any(c not in after.conditions for c in zero.conditions):
+                continue
+            if training.told_there([before, zero, after], [*zero.components, *after.components]):
                 continue
             told.add(zero.span)
             yield rule.at(

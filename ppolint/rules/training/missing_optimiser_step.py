@@ -25,7 +25,7 @@ What happens at run time
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO702",
     name="missing-optimiser-step",
     severity=Severity.ERROR,
-    needs=(("step", "backward", "Adam", "AdamW", "SGD", "RMSprop", "optim"),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A loss that never gets to the parameters",
     fix=Applicability.SUGGEST,
 )
@@ -86,10 +86,12 @@ def _never_stepped(file: FileModel) -> Iterator[Finding]:
             continue
         if any(training.has_unseen_use(pipeline, o) for o in pipeline.optimisers):
             continue
-        mine = [o for o in pipeline.optimisers if o.site.root is steps[0].site.root]
+        mine = [o for o in pipeline.optimisers if _is_for(o, steps[0])]
         if not mine:
             continue
         backward = story.of("backward")[-1]
+        if training.told_there([backward, steps[0]], [*mine, *steps[0].components]):
+            continue
         yield rule.at(
             backward.span,
             f"the gradients are computed and `{mine[0].label or 'the optimiser'}` never steps: "
@@ -97,3 +99,12 @@ def _never_stepped(file: FileModel) -> Iterator[Finding]:
             help="call `step()` on the optimiser after `backward()`",
             scope=backward.scope,
         )
+
+
+def _is_for(optimiser: Any, step: Any) -> bool:
+    """Whether an optimiser is built in the same run, or has the parameters of the loss."""
+    from ppolint.semantics import training
+
+    if optimiser.site.root is step.site.root:
+        return True
+    return bool(training.parameters(optimiser) & set(step.components))

@@ -42,7 +42,7 @@ rule = Rule(
     code="PPO701",
     name="missing-zero-grad",
     severity=Severity.ERROR,
-    needs=(("backward",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="Gradients are never cleared between minibatches",
     fix=Applicability.UNSAFE,
 )
@@ -75,6 +75,10 @@ def check(file: FileModel) -> Iterator[Finding]:
                 training.has_unseen_use(pipeline, s.component) for s in stepped
             ):
                 continue
+            if training.told_there([backward, *stepped], [s.component for s in stepped]) and (
+                backward.site.frame is backward.site.root or loop in _own_loops(backward)
+            ):
+                continue
             told.add(backward.span)
             yield rule.at(
                 backward.span,
@@ -84,6 +88,15 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=backward.scope,
                 fix=_fix(file, stepped[-1]),
             )
+
+
+def _own_loops(step: Any) -> list[Any]:
+    """The loops around a step in its own function."""
+    out, loop = [], step.site.loop
+    while loop is not None:
+        out.append(loop)
+        loop = loop.parent
+    return out
 
 
 def _loops(story: Any) -> list[Any]:

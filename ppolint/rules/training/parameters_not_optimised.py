@@ -35,7 +35,7 @@ rule = Rule(
     code="PPO705",
     name="parameters-not-optimised",
     severity=Severity.ERROR,
-    needs=(("step",), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="The actor or the critic is in no optimiser",
     fix=Applicability.SUGGEST,
 )

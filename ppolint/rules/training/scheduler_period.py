@@ -42,7 +42,7 @@ rule = Rule(
     code="PPO706",
     name="scheduler-period",
     severity=Severity.WARNING,
-    needs=(("step",), ("backward",)),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="A schedule that is stepped at another rate than its period was computed for",
     fix=Applicability.SUGGEST,
 )

@@ -38,7 +38,7 @@ rule = Rule(
     code="PPO715",
     name="stochastic-evaluation",
     severity=Severity.WARNING,
-    needs=(("rollout",),),
+    needs=(("torchrl", "tensordict", "backward"),),
     summary="An evaluation that samples its actions",
     fix=Applicability.SUGGEST,
 )
