@@ -19,15 +19,30 @@ from demo.checkpoint import RunCheckpoint
 from demo.config import Config
 from demo.training import train
 
+LOG = Path("run.log")
 
-def saved_frames(run: Path, config: Config) -> int | None:
+
+def saved_frames() -> int:
     """Frames of the newest checkpoint that is complete, looked at without touching anything."""
-    complete = sorted(run.glob("checkpoints/checkpoint-*/manifest.json"))
-    return int(complete[-1].parent.name.split("-")[1]) if complete else None
+    complete = sorted(Path("killed").glob("*/checkpoints/checkpoint-*/manifest.json"))
+    return int(complete[-1].parent.name.split("-")[1]) if complete else 0
+
+
+def start(config: Config) -> int:
+    """Start a run that does not end by itself, in a fork, and return its process id."""
+    LOG.write_text("")
+    child = os.fork()
+    if child == 0:
+        log = os.open(LOG, os.O_WRONLY | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        train(config)
+        os._exit(1)
+    return child
 
 
 def main() -> None:
-    delays = random.Random(0)
+    chance = random.Random(0)
     config = Config(
         runs="killed",
         total_frames=10**9,
@@ -35,46 +50,23 @@ def main() -> None:
         checkpoint_every=Config().frames_per_batch,
         target_return=None,
     )
-    run: Path | None = None
     for _ in range(int(sys.argv[1])):
-        before = saved_frames(run, config) if run else None
-        child = os.fork()
-        if child == 0:
-            log = os.open("run.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            train(config if run is None else dataclasses.replace(config, resume=str(run)))
-            os._exit(1)  # a run of 10**9 frames does not end
-        time.sleep(delays.uniform(0.7, 2.5))
+        before = saved_frames()
+        child = start(config)
+        # Some runs are killed right after their start, most after one to three more checkpoints, at a
+        # moment that is as likely within the saving of the next one as between two.
+        wanted = before + chance.choice([0, 1, 1, 2, 3]) * config.frames_per_batch
+        while saved_frames() < wanted or "from frame" not in LOG.read_text():
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.3))
         os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+        os.waitpid(child, 0)
+        print(json.dumps({"before": before, "after": saved_frames(), "log": LOG.read_text()}))
         (run,) = Path("killed").iterdir()
-        after = saved_frames(run, config)
-        if after is None:
-            run_started = Path("run.log").read_text()
-            print(json.dumps({"before": before, "after": after, "log": run_started}), flush=True)
-            continue
-        print(
-            json.dumps(
-                {
-                    "killed": os.WIFSIGNALED(status),
-                    "before": before,
-                    "after": after,
-                    "log": Path("run.log").read_text(),
-                    "leftovers": len(list((run / "checkpoints").glob(".*"))),
-                }
-            ),
-            flush=True,
-        )
+        config = dataclasses.replace(config, resume=str(run))
     checkpoint = RunCheckpoint(run, config)
-    print(
-        json.dumps(
-            {
-                "complete": checkpoint.exists(),
-                "leftovers": len(list((run / "checkpoints").glob(".*"))),
-            }
-        )
-    )
+    leftovers = len(list((run / "checkpoints").glob(".*")))
+    print(json.dumps({"complete": checkpoint.exists(), "leftovers": leftovers}))
 
 
 if __name__ == "__main__":

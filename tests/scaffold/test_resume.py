@@ -78,12 +78,9 @@ def test_killed_runs_resume_from_the_last_complete_checkpoint(
     output = project.run([sys.executable, str(script), str(kills)], seconds=100 + 10 * kills)
     *attempts, end = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert len(attempts) == kills
-    assert sum("before" in attempt and attempt["after"] is not None for attempt in attempts) > 1
     for attempt in attempts:
         assert "Traceback" not in attempt["log"], attempt["log"]
-        if "from frame" in attempt["log"]:
-            assert f"from frame {attempt['before'] or 0:,}" in attempt["log"]
-    saved = [attempt["after"] or 0 for attempt in attempts]
-    assert saved == sorted(saved)
-    assert saved[-1] > saved[0]
+        assert f"from frame {attempt['before']:,}" in attempt["log"]
+        assert attempt["after"] >= attempt["before"]
+    assert attempts[-1]["after"] > 5 * 512
     assert end == {"complete": True, "leftovers": 0}

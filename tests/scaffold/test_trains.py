@@ -154,6 +154,7 @@ def test_projects_own_tests_pass(generate: Generate, action: str, collector: str
     project.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
+@pytest.mark.slow
 def test_compiled_update_learns(generate: Generate) -> None:
     project = generate(action="discrete", name="demo")
     project.train("--total-frames=6144", "--eval-every=2048", "--compile", "--confirm-episodes=20")
