@@ -329,6 +329,9 @@ class Lineage:
         if out:
             return out
         core = iterable.core
+        if iterable.op == "call" and iterable.args[0].dotted == "torch.utils.data.DataLoader":
+            rows = Operation("index", "DataLoader", args=iterable.args[2:])
+            return self._extend(value, iterable.args[1], rows)
         if iterable.op == "call" and iterable.args[0].op == "attr":
             name, base = str(iterable.args[0].data), iterable.args[0].args[0]
             if name in _CHUNKS:

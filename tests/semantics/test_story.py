@@ -128,6 +128,21 @@ def test_spellings_of_sampling(lines, operations):
     assert len(pipeline.training[0].of("sample")) == 1
 
 
+def test_rows_from_a_data_loader():
+    text = replaced(
+        "        for _ in range(frames // 64):\n            sub = buffer.sample(64)\n",
+        "        for sub in DataLoader(batch.reshape(-1), batch_size=64, shuffle=True):\n",
+    )
+    text = replaced(
+        "import torch\n", "import torch\nfrom torch.utils.data import DataLoader\n", text
+    )
+    (loss,) = model_of(text).pipeline.training[0].of("loss")
+    found = [(o.kind, o.name) for o in loss.data.operations()]
+    assert found == [
+        ("advantage", "GAE"), ("reshape", "reshape"), ("index", "DataLoader"), ("device", "to"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -205,6 +220,8 @@ evaluate(GymEnv("CartPole-v1"), None)
         ('(vals["loss_objective"] - vals["loss_entropy"]).mean()', ["loss_objective", "loss_entropy"], True),
         ('sum(v for k, v in vals.items() if k.startswith("loss_"))', ["loss_*"], True),
         ("sum(vals.values())", ["*"], True),
+        ("sum(v for v in vals.values())", ["*"], True),
+        ('sum(vals.select("loss_objective", "loss_critic").values())', ["loss_*"], True),
         ('sum(vals[k] for k in ("loss_objective", "loss_critic"))', ["loss_objective", "loss_critic"], True),
         ('vals["loss_objective"] + extra(batch)', ["loss_objective"], False),
         ('vals.clone()["loss_objective"]', ["loss_objective"], True),
@@ -213,6 +230,28 @@ evaluate(GymEnv("CartPole-v1"), None)
 def test_terms_of_the_objective(expression, keys, complete):
     text = replaced(
         'vals["loss_objective"] + vals["loss_critic"] + vals["loss_entropy"]', expression
+    )
+    (backward,) = model_of(text).pipeline.training[0].of("backward")
+    assert [t.key for t in backward.objective.terms] == keys
+    assert backward.objective.complete is complete
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys", "complete"),
+    [
+        (["for k, v in vals.items():", '    if k.startswith("loss_"):', "        loss = loss + v"],
+         ["loss_*"], True),
+        (["for v in vals.values():", "    loss += v"], ["*"], True),
+        (['for k in ["loss_objective", "loss_critic"]:', "    loss = loss + vals[k]"],
+         ["loss_objective", "loss_critic"], True),
+        (["for k in wanted:", "    loss = loss + vals[k]"], ["loss_*"], False),
+    ],
+)  # fmt: skip
+def test_terms_that_a_loop_adds_up(lines, keys, complete):
+    body = "".join(f"\n            {line}" for line in ["loss = 0", *lines])
+    text = replaced(
+        '\n            loss = vals["loss_objective"] + vals["loss_critic"] + vals["loss_entropy"]',
+        body,
     )
     (backward,) = model_of(text).pipeline.training[0].of("backward")
     assert [t.key for t in backward.objective.terms] == keys
