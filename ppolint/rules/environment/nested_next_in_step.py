@@ -16,8 +16,9 @@ Use instead
         return TensorDict({"observation": x, "reward": r, "done": d}, self.batch_size)
 
 What happens at run time
-    `rollout`, `check_env_specs` and collectors raise
-    `AttributeError: 'NoneType' object has no attribute 'shape'`.
+    With the reward nested, `rollout`, `check_env_specs` and collectors raise
+    `AttributeError: 'NoneType' object has no attribute 'shape'`. With the observation alone nested
+    nothing raises: the policy sees the observation of the reset at every step.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         if place is not None:
             yield rule.at(
                 file.span(place),
-                '`_step` returns a nested "next": the environment looks for reward and done at the '
-                "root of what is returned, and raises AttributeError",
+                '`_step` returns a nested "next": a reward in it is not found (AttributeError), an '
+                "observation in it is not carried over to the following step",
                 help='return the entries themselves; `step` puts them under "next"',
                 scope=f"{cls.qualname}._step",
             )

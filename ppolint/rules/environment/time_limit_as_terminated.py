@@ -2,7 +2,8 @@
 
 What it does
     Looks at subclasses of `EnvBase` for a "done" or "terminated" that is computed from a step
-    counter, in a class that never speaks of "truncated".
+    counter, in a class that never speaks of "truncated". Silent where the time is a part of what
+    the policy observes.
 
 Why is this bad
     After a termination nothing follows, so the value of the next state counts as zero. At a time
@@ -32,6 +33,7 @@ What happens at run time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,11 @@ rule = Rule(
     summary="A custom environment that writes its time limit as termination",
 )
 
+# The policy sees the time: the horizon belongs to the task.
+_CLOCK = re.compile(
+    r"""["'](?:step|steps|step_count|time|t|time_left|remaining\w*|progress|timestep)["']\s*[:\]]"""
+    r"""|\b(?:step|steps|step_count|time|time_left|remaining\w*|progress|timestep)=[A-Z]\w*\("""
+)
 _FLAGS = frozenset({"done", "terminated", "dones", "terminateds"})
 
 
@@ -57,7 +64,8 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._classes import environment_classes, method
 
     for cls in environment_classes(file):
-        if method(cls, "_step") is None or "truncated" in _text(file, cls):
+        text = _text(file, cls)
+        if method(cls, "_step") is None or "truncated" in text or _CLOCK.search(text):
             continue
         counters = _counters(cls)
         for function in _reached(cls):
