@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from ppolint.torchrl_api.arguments import METACLASS_KEYWORDS, RAISING_KEYWORDS
 from ppolint.torchrl_api.histories import LAZY, start_of, value_at
-from ppolint.torchrl_api.renames import METACLASS_KEYWORDS, RAISING_KEYWORDS
 from ppolint.torchrl_api.signatures import (
     Extra,
     Kind,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _TENSORCLASS = ("tensordict.tensorclass.tensorclass", "tensordict.tensorclass.TensorClass")
 
-# What the decorator adds to the fields; `batch_size` is optional in calls despite its missing default.
+# What the decorator adds to the fields; `batch_size` is optional despite its missing default.
 _TENSORCLASS_PARAMETERS = (
     Parameter("batch_size", Kind.KEYWORD_ONLY),
     Parameter("device", Kind.KEYWORD_ONLY, "None"),

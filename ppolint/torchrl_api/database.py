@@ -12,7 +12,7 @@ The questions rules ask:
     at.signature("torchrl.objectives.ClipPPOLoss")         # -> Signature of the constructor
     at.accepted_keys("torchrl.objectives.ClipPPOLoss")     # -> {"advantage": "'advantage'", ...}
     db.lifetime("torchrl.collectors.SyncDataCollector")    # -> releases that have it
-    db.identify("torchrl.objectives.ppo.ClipPPOLoss")      # -> its public name, whatever the release
+    db.identify("torchrl.objectives.ppo.ClipPPOLoss")      # -> its public name in all releases
 
 Data format: zlib over lines. The first is a header; then `key<TAB>JSON`, parsed when asked for.
 A plain key is a module, `=key` a definition. Values are histories over the releases of their
@@ -53,7 +53,7 @@ class Lifetime:
 
     @property
     def since(self) -> str | None:
-        """The first release that has it; None when it was there from the first known one, or never."""
+        """The first release that has it; None when the first known one does, or none."""
         if not self.releases or self.releases[0] == self.known[0]:
             return None
         return self.releases[0]

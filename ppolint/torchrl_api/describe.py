@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import textwrap
 
+from ppolint.torchrl_api.arguments import RAISING
 from ppolint.torchrl_api.changes import between, history
 from ppolint.torchrl_api.database import PACKAGES, Database, View
-from ppolint.torchrl_api.renames import RAISING, name_change
+from ppolint.torchrl_api.renames import name_change
 from ppolint.torchrl_api.signatures import Extra, Parameter, Signature
 
 WIDTH = 96

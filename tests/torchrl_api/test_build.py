@@ -99,7 +99,9 @@ def test_adding_a_release_is_one_command(wheels, tmp_path, monkeypatch):
     for name in ("DATA", "RELEASES", "CHANGES"):
         monkeypatch.setattr(builder, name, tmp_path / name.lower())
     (tmp_path / "releases").write_text("torchrl==0.2.0\ntensordict==0.2.0\n")
-    builder.main(["--wheels", str(wheels), "--add", "torchrl==0.10.0", "--add", "tensordict==0.10.0"])
+    builder.main(
+        ["--wheels", str(wheels), "--add", "torchrl==0.10.0", "--add", "tensordict==0.10.0"]
+    )
     assert "torchrl==0.10.0\n" in (tmp_path / "releases").read_text()
     assert "`torchrl.data.make`: removed" in (tmp_path / "changes").read_text()
     assert Database((tmp_path / "data").read_bytes()).newest == "0.10.0"

@@ -6,9 +6,10 @@ import sys
 import pytest
 
 from ppolint.torchrl_api import database
+from ppolint.torchrl_api.arguments import ARGUMENTS, RAISING
 from ppolint.torchrl_api.database import load
 from ppolint.torchrl_api.histories import value_at
-from ppolint.torchrl_api.renames import ARGUMENTS, ATTRIBUTES, NAMES, RAISING
+from ppolint.torchrl_api.renames import ATTRIBUTES, NAMES
 from ppolint.torchrl_api.signatures import Extra
 
 

@@ -17,17 +17,17 @@ from ppolint.findings import Applicability, Edit
 from ppolint.rules.releases import _removal
 from ppolint.rules.releases._calls import ApiCall, Argument, api_calls
 from ppolint.rules.releases._context import Context, context, leaf
-from ppolint.torchrl_api.database import Lifetime
-from ppolint.torchrl_api.renames import (
+from ppolint.torchrl_api.arguments import (
     ANY_POSITION,
     LOSS_DEFAULTS,
     LOSS_SYNONYMS,
     REQUIRED,
     ArgumentChange,
     argument_change,
-    predecessors,
     raising_argument,
 )
+from ppolint.torchrl_api.database import Lifetime
+from ppolint.torchrl_api.renames import predecessors
 from ppolint.torchrl_api.signatures import Extra, Signature
 
 if TYPE_CHECKING:

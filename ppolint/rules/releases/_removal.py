@@ -8,7 +8,7 @@ from ppolint.findings import Edit
 from ppolint.rules.releases._calls import ApiCall, Argument
 from ppolint.rules.releases._context import Context
 from ppolint.rules.releases._lists import without
-from ppolint.torchrl_api.renames import RaisingArgument
+from ppolint.torchrl_api.arguments import RaisingArgument
 
 _ESTIMATORS = "torchrl.objectives.value.ValueEstimatorBase"
 
