@@ -61,7 +61,10 @@ def project(tmp_path: Path):
 
 
 class Linter:
-    """Lints one file with one rule, as `ppolint check --isolated --select CODE` does."""
+    """Lints one file with one rule, as `ppolint check --isolated --select CODE` does.
+
+    The general rules are about what the others do, so those run as well.
+    """
 
     def __init__(self, path: Path, code: str) -> None:
         self.path = path
@@ -69,14 +72,16 @@ class Linter:
         settings = resolver.for_folder(str(path.parent))
         target = Target(str(path), str(path), settings)
         projects = Projects(resolver)
-        plan = Planner(Options(select=(code,))).plan(target)
+        self.code = code
+        general = registry.by_code()[code].family == "general"
+        plan = Planner(Options(select=("ALL",) if general else (code,))).plan(target)
         self.job = Job(str(path), str(path), plan, projects.root_of(str(path)))
         self.analyser = Analyser(projects)
 
     def __call__(self, source: Source) -> list:
         analysis = self.analyser.analysis(self.job, source)
         assert not analysis.errors
-        return analysis.findings
+        return [finding for finding in analysis.findings if finding.code == self.code]
 
 
 def _marks(source: Source, code: str) -> list[int]:
