@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ppolint.engine.plan import Options
@@ -137,7 +137,7 @@ def _reached(projects: TreeProjects, touched: set[str]) -> set[str]:
     return {path for path in reached if path is not None and path in projects.targets()}
 
 
-def _closure(start: Iterable[str], step) -> set[str]:  # noqa: ANN001
+def _closure(start: Iterable[str], step: Callable[[str], Iterable[str]]) -> set[str]:
     seen: set[str] = set()
     queue = list(start)
     while queue:
