@@ -79,8 +79,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         node = file.keyword_node(collector.call, "total_frames") if collector.here else None
         yield rule.at(
             file.span(node) if node is not None else collector.span,
-            f"{total:g} frames are no multiple of the batch of {frames:g}: "
-            f"{-(-total // frames) * frames:g} are collected",
+            f"{total:,.0f} frames are no multiple of the batch of {frames:,.0f}: "
+            f"{-(-total // frames) * frames:,.0f} are collected",
             help="make `total_frames` a multiple of `frames_per_batch`",
             scope=collector.site.frame.scope,
         )

@@ -60,7 +60,9 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             node, site = places[-1]
             span = file.at(node, site)
-            if span in told:
+            if span in told or (
+                not step.here and site.frame.module is step.site.frame.module
+            ):  # the other file has all of it
                 continue
             told.add(span)
             severity, which = _severity(path)
