@@ -30,7 +30,7 @@ _STEP = re.compile(r"\.step\(")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
 _SIGNS = (".step(", *sorted(ENVIRONMENT_PACKAGES))
-# In a large library one example about RL imports the library: it does not make all of it RL.
+# An example about RL that imports a large library does not make all of the library RL.
 _LARGE = 400
 _NEAR = 2
 _REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
@@ -149,15 +149,32 @@ def _program_files(project: Project) -> frozenset[str]:
         text = project.text(path, keep=False)
         if any(sign in text for sign in _SIGNS) and speaks_of_environments(text):
             speaking.append(path)
-    steps = _NEAR if len(project.files) > _LARGE else len(project.files)
-    seen = set(speaking)
-    reached = speaking
-    while reached and steps:
-        steps -= 1
-        found = {p for path in reached for p in project.imported_files(path)} - seen
-        seen |= found
-        reached = sorted(found)
-    return frozenset(seen)
+    imported: dict[str, list[str]] = {}
+    out: set[str] = set()
+    for path in speaking:
+        out |= _reached(project, path, imported)
+    return frozenset(out)
+
+
+def _reached(project: Project, start: str, imported: dict[str, list[str]]) -> set[str]:
+    """A file and all that it imports; only what is near it when that is a large library."""
+    seen, near = {start}, {start}
+    reached = [start]
+    distance = 0
+    while reached:
+        distance += 1
+        found: set[str] = set()
+        for path in reached:
+            if path not in imported:
+                imported[path] = project.imported_files(path)
+            found.update(imported[path])
+        reached = sorted(found - seen)
+        seen.update(reached)
+        if distance <= _NEAR:
+            near.update(reached)
+        if len(seen) > _LARGE:
+            return near
+    return seen
 
 
 def torchrl_files(project: Project) -> frozenset[str]:

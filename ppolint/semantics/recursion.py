@@ -176,8 +176,19 @@ def _is_mask(value: Value) -> bool:
 
 
 def _is_truncated(value: Value) -> bool:
-    """A truncated importance weight (V-trace, Retrace, ACER): its clip can be seen."""
-    return any(v.op in ("min", "max", "clip", "exp") for v in walk(value))
+    """A truncated importance weight (V-trace, Retrace, ACER): its clip can be seen.
+
+    An index may be limited too: that says nothing about what is fetched with it.
+    """
+    stack = [value.core]
+    while stack:
+        core = stack.pop()
+        if core.op in ("min", "max", "clip", "exp"):
+            return True
+        if core.op != "call" or core is value.core:
+            parts = core.args[:1] if core.op == "item" else core.args
+            stack.extend(a.core for a in parts)
+    return False
 
 
 def _parts(rest: Iterable[Value]) -> Iterator[Value]:
@@ -321,6 +332,8 @@ def recursions(file: FileModel) -> list[Recursion]:
     best: dict[int, Recursion] = {}
     order: list[int] = []
     for found in _all(file):
+        if any(_is_learned(file, factor) for factor in found.factors):
+            continue
         node, site = file.here(found.node, found.site)
         key = id(node)
         known = best.get(key)
@@ -333,6 +346,14 @@ def recursions(file: FileModel) -> list[Recursion]:
             found.kind, found.factors, found.certain, node, site, found.filtered, found.stored
         )
     return [best[key] for key in order]
+
+
+def _is_learned(file: FileModel, factor: Value) -> bool:
+    """Whether a coefficient is a parameter of a network: a recurrence, with no discount in it."""
+    return any(
+        option.op == "call" and (option.args[0].dotted or "").endswith("nn.Parameter")
+        for option in file.resolve(factor)
+    )
 
 
 def _all(file: FileModel) -> Iterator[Recursion]:
@@ -441,6 +462,9 @@ def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:
         if event.site.in_loop(loop):
             listed = getattr(value.core.data, "items", None) or ()
             parts = [*alternatives(value), *terms(value), *listed]
+            held = set(terms(value))
+            if any(held >= set(terms(s)) for s in sums if s.op == "add"):
+                return True
             if any(p in sums or any(a in sums for a in alternatives(p)) for p in parts):
                 return True
     return False
@@ -555,6 +579,7 @@ def _filters(file: FileModel) -> Iterator[Recursion]:
 
 _ACCUMULATING = frozenset({"sum", "cumsum"})
 _PRODUCTS = frozenset({"matmul", "mm", "dot", "MatrixMultiply"})
+_TRIANGLES = frozenset({"triu", "tril"})
 
 
 def _power_sums(file: FileModel) -> Iterator[Recursion]:
@@ -565,6 +590,7 @@ def _power_sums(file: FileModel) -> Iterator[Recursion]:
         if value.op == "fn" and value.data not in _PRODUCTS:
             continue
         parts: list[Value] = []
+        triangular = any(a.core.op == "fn" and a.core.data in _TRIANGLES for a in value.args)
         for arg in value.args:
             core = arg.core
             loops = ()
@@ -576,6 +602,9 @@ def _power_sums(file: FileModel) -> Iterator[Recursion]:
             continue
         for factor, loops in parts:  # type: ignore[misc]
             base = _power_base(factor, loops)
+            if base is None and triangular and factor.op == "pow":
+                # lags t' - t of one range against itself cancel in the normal form
+                base = factor.args[0].core if factor.args[1].number == 0 else None
             if base is None:
                 continue
             invariant = base.args if base.op == "mul" else (base,)
@@ -626,6 +655,8 @@ def _product(value: Value) -> list[Value]:
         return _product(core.args[0])
     if core.op == "fn" and core.data in ("flip", "triu", "tril", "cat", "stack"):
         return _product(core.args[0])
+    if core.op == "where" and core.args[2].number == 0:
+        return _product(core.args[1])
     return [core]
 
 
@@ -666,6 +697,8 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                     continue
                 rest = [t for t in alternative.args if t is not carried.start]
                 for term in rest:
+                    if _is_metric(term):
+                        continue
                     found = [
                         b for f in _product(term) if (b := _power_base(f, (loop,))) is not None
                     ]
@@ -676,6 +709,12 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                         place = _place(file, alternative, loop)
                         if place is not None:
                             yield Recursion(kind, tuple(invariant), False, *place)
+
+
+def _is_metric(term: Value) -> bool:
+    """Whether a sum takes what an environment says at the moment: a score, not a return."""
+    return any(v.op == "call" and v.args[0].op == "attr" and v.args[0].data == "step"
+               for v in walk(term))  # fmt: skip
 
 
 def _running_discounts(file: FileModel) -> Iterator[Recursion]:

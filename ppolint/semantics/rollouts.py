@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.program import AllocSite, Class, Event, Site
@@ -294,6 +295,35 @@ class _Containers:
             for fill in container.fills:
                 if fill.kind == "method" and fill.args:
                     container.roles |= self._roles_of_container(fill.args[-1])
+            if container.owner is not None and not container.roles:
+                container.roles |= self._roles_from_callers(container, container.owner)
+
+    def _roles_from_callers(self, container: Container, cls: Class) -> set[str]:
+        """What the methods that fill a container are given, where it is not known whose they are:
+        `model.put_data((s, a, r))` with a parameter `model`."""
+        out: set[str] = set()
+        for fill in container.fills:
+            function = fill.site.frame.function
+            stored = fill.args[-1].core if fill.args else fill.value.core
+            if function is None or function.cls is not cls or stored.op != "param":
+                continue
+            for call in self._unknown_calls.get(function.name, ()):
+                for arg in call.args:
+                    parts = arg.core.args if arg.core.op == "tuple" else (arg,)
+                    for part in parts:
+                        out |= self.provenance.roles(part)
+                    out |= self._roles_of_container(arg)
+        return out
+
+    @cached_property
+    def _unknown_calls(self) -> dict[str, list[Event]]:
+        """Calls of methods of objects that may be of any class, by the name of the method."""
+        out: dict[str, list[Event]] = {}
+        for event in self.file.events:
+            if event.kind == "method" and event.base is not None and event.args:
+                if event.base.core.op == "param" and isinstance(event.key, str):
+                    out.setdefault(event.key, []).append(event)
+        return out
 
     def _roles_of_container(self, value: Value) -> set[str]:
         """The roles of a container that is put into another one, as it is or stacked."""
@@ -356,6 +386,9 @@ class _Containers:
         if made is None:
             return None
         is_array, creation, bounded = made
+        outer = self._literals.get(source)
+        if outer is not None:
+            creation = (outer[0].data.node, outer[0].data.site)  # type: ignore[attr-defined]
         known = self.table.get(key)
         if known is None:
             known = Container(key, core, owner, name, creation, is_array, bounded=bounded)
@@ -377,8 +410,13 @@ class _Containers:
             base = core.args[0].core
             cls = file.class_of(base)
             name = str(core.data)
+            if cls is None:
+                cls = self._only_class_with(base, name)
             sources = [d for d in file.resolve(core) if self._allocation(d) is not None]
-            if not sources:
+            if not sources and cls is not None:
+                made = [*cls.attributes.get(name, ()), *_constant(cls, name)]
+                sources = [d.core for d in made if self._allocation(d.core) is not None]
+            if not sources or (cls is not None and self._is_replaced(cls, name)):
                 return None, (), None, ""
             if cls is not None and cls.module.main:
                 return sources[0], ("class", id(cls.node), name), cls, name
@@ -395,6 +433,8 @@ class _Containers:
                 rows = source is not None and (source.op != "alloc" or outer.op == "item" or last)
                 return (source, key, owner, name) if rows else (None, (), None, "")
             source, key, owner, name = self._identity(outer)
+            if source is not None:
+                source = _element(source)
             if source is not None and source.op == "alloc":
                 entries = source.data.entries or {}  # type: ignore[attr-defined]
                 inner = entries.get(field_name)
@@ -406,24 +446,51 @@ class _Containers:
             cls = file.class_of(base)
             if cls is not None and cls.module.main:
                 return core, ("class", id(cls.node), name), cls, name
-        parent = self._entry_of(core)
+        if core.op == "call" and (core.args[0].dotted or "").endswith(".TensorDict"):
+            return self._identity(core.args[1].core) if len(core.args) > 1 else (None, (), None, "")
+        parent = self._literals.get(core)
         if parent is not None:
-            outer_key, field_name = parent
-            return core, (*outer_key, field_name), None, field_name
+            outer, field_name = parent
+            return core, ("value", outer.id, field_name), None, field_name
         return core, ("value", core.id), None, ""
 
-    def _entry_of(self, core: Value) -> tuple[tuple, str] | None:
-        if core.op != "alloc":
+    @cached_property
+    def _literals(self) -> dict[Value, tuple[Value, str]]:
+        """The containers in a dict that is written out, with the dict and their names in it."""
+        out: dict[Value, tuple[Value, str]] = {}
+        for value in self.file.of_op("alloc"):
+            for name, inner in (value.data.entries or {}).items():  # type: ignore[attr-defined]
+                made = self._allocation(inner.core)
+                if made is not None and made[1] is not None and self._is_inside(made[1], value):
+                    out[inner.core] = (value, name)
+        return out
+
+    def _is_inside(self, place: tuple[Any, Site], literal: Value) -> bool:
+        """Whether a place is within the text of a literal."""
+        site: AllocSite = literal.data  # type: ignore[assignment]
+        if not (place[1].frame.module.main and site.site.frame.module.main):
+            return False
+        start, end = self.file.span(place[0])
+        outer_start, outer_end = self.file.span(site.node)
+        return outer_start <= start and end <= outer_end
+
+    def _only_class_with(self, base: Value, name: str) -> Class | None:
+        """The class of an opaque argument, when one class only has a container of that name."""
+        if base.op != "param":
             return None
-        cache = self.__dict__.setdefault("_entries", None)
-        if cache is None:
-            cache = {}
-            for value in self.file.of_op("alloc"):
-                for name, inner in (value.data.entries or {}).items():  # type: ignore[attr-defined]
-                    if inner.op == "alloc":
-                        cache[inner] = (("value", value.id), name)
-            self.__dict__["_entries"] = cache
-        return cache.get(core)
+        having = [
+            cls
+            for cls in self.file.classes
+            if any(self._allocation(v.core) is not None for v in cls.attributes.get(name, ()))
+        ]
+        return having[0] if len(having) == 1 else None
+
+    def _is_replaced(self, cls: Class, name: str) -> bool:
+        """Whether an attribute is set to a new list of several things at once: it holds one step."""
+        return any(
+            len([v for v in _literal(value.core) if v.core.op not in ("const", "bool", "alloc")]) > 1
+            for value in cls.attributes.get(name, ())
+        )
 
     def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
         """(is an array, where it was made, has a bound) of a value that is a new container."""
@@ -432,8 +499,16 @@ class _Containers:
             assert isinstance(site, AllocSite)
             bounded = site.kind == "deque" and bool(site.items)
             return False, (site.node, site.site), bounded
+        if core.op == "comp":
+            made = self._allocation(_element(core)) if _element(core) is not core else None
+            places = self.file.places(core)
+            return (made[0], places[0] if places else made[1], made[2]) if made else None
         if core.op == "call":
             name = core.args[0].dotted or ""
+            if name == "dataclasses.field" and len(core.args) == 2:
+                factory = (core.args[1].dotted or "").rpartition(".")[2]
+                call = self.file.call_site(core)
+                return (False, (call.node, call.site), False) if factory in _FACTORIES else None
             if _ALLOCATORS.match(name):
                 call = self.file.call_site(core)
                 return True, (call.node, call.site), False
@@ -447,6 +522,23 @@ class _Containers:
                 places = self.file.places(core)
                 return True, places[0] if places else None, False
         return None
+
+
+_FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
+
+
+def _constant(cls: Class, name: str) -> tuple[Value, ...]:
+    """The field of a dataclass: what the class body says an attribute is at first."""
+    value = cls.constants.get(name)
+    return () if value is None else (value,)
+
+
+def _element(core: Value) -> Value:
+    """What a comprehension makes of each element; of a dict, the values."""
+    if core.op != "comp":
+        return core
+    made = core.args[0].core
+    return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
 
 
 def _is_reply(file: FileModel, container: Container) -> bool:
@@ -489,7 +581,28 @@ def rollouts(file: FileModel) -> list[Rollout]:
         found = _of_function(file, provenance, group)
         if found is not None:
             out.append(found)
-    return _deduplicated(file, out)
+    return _deduplicated(file, _without_episodes(file, out))
+
+
+def _without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
+    """Not the lists of one episode that are handed to a replay memory as a whole."""
+    methods = {
+        name
+        for rollout in found
+        if rollout.kind == "replay" and rollout.owner is not None
+        for name in rollout.owner.methods
+    }
+    given = {
+        arg.core
+        for event in file.events
+        if event.kind == "method" and event.key in methods
+        for arg in event.args
+    }
+    return [
+        rollout
+        for rollout in found
+        if rollout.kind != "lists" or not all(c.value in given for c in rollout.containers)
+    ]
 
 
 def _merged(groups: dict[tuple, list[Container]]) -> list[list[Container]]:
@@ -579,7 +692,7 @@ def _in_loop(file: FileModel, container: Container) -> bool:
 
 def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
     fields = {c.name: c for c in mine}
-    if not fields or (cls.method("step") and cls.method("reset")):
+    if not fields or _is_environment(file, cls):
         return None
     filled = [c for c in mine if c.fills]
     roles = set().union(*(c.roles for c in mine)) if mine else set()
@@ -599,8 +712,12 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     if store and not sampled and not ring and not any(c.bounded for c in store):
         return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
     if not (seen or opaque):
-        transitions = [c for c in filled if len(c.roles) >= 3 or _holds_tuples(c)]
-        if transitions and (sampled or any(c.bounded for c in transitions)) and not policy:
+        transitions = [
+            c
+            for c in filled
+            if len(c.roles) >= 3 or _holds_tuples(c) or (ring and len(named[c.name]) >= 3)
+        ]
+        if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
             return _rollout(file, "replay", transitions, cls)
         return None
     if (sampled or ring or any(c.bounded for c in filled)) and not policy:
@@ -615,6 +732,20 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         return _rollout(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or not seen)]
     return _rollout(file, "lists", lists, None) if lists else None
+
+
+def _is_environment(file: FileModel, cls: Class) -> bool:
+    """Whether a class is stepped: what it holds is its state, not a record of it."""
+    step = cls.method("step")
+    if step is None:
+        return False
+    return cls.method("reset") is not None or any(
+        event.kind == "return"
+        and event.site.frame.function is step
+        and event.value.core.op == "tuple"
+        and len(event.value.core.args) >= 3
+        for event in file.events
+    )
 
 
 def _declared(

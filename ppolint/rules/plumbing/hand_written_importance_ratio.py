@@ -23,7 +23,7 @@ surrogate = (ratio * advantage).mean()
 ```python
 from torchrl.objectives import PPOLoss
 
-losses = PPOLoss(actor, critic)(batch)  # the unclipped surrogate; "kl_approx", "ESS" are logged
+losses = PPOLoss(actor, critic)(batch)  # the unclipped surrogate; "kl_approx" is logged
 ```
 
 ## What happens at run time
@@ -46,10 +46,10 @@ rule = Rule(
     code="PPO102",
     name="hand-written-importance-ratio",
     severity=Severity.INFO,
-    program="torch",
+    program="rl",
     needs=(
-        ("exp", "e"),
-        ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp"),
+        ("exp", "exp_", "e", "gather", "take_along_dim"),
+        ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp", "/", "div"),
     ),
     summary="An importance ratio of two policies computed outside a loss module.",
 )
