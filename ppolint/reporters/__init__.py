@@ -21,6 +21,13 @@ FORMATS = {
     "json": "a JSON array",
     "jsonl": "a JSON object a line",
     "github": "GitHub workflow commands",
+    "github-review": "the JSON body of a review on GitHub, with suggestions",
+    "markdown": "a summary, as a comment on a pull request",
+    "sarif": "SARIF 2.1.0, for code scanning",
+    "gitlab": "GitLab code quality",
+    "rdjson": "reviewdog",
+    "junit": "JUnit XML",
+    "checkstyle": "Checkstyle XML",
 }
 
 

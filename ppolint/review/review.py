@@ -36,10 +36,20 @@ class Review(NamedTuple):
     files: int
     errors: list[tuple[str, str]]
     notes: list[str]
-    head: Tree | None = None
+    head: TreeProjects | None = None
 
     def cause(self, finding: Diagnostic) -> Cause | None:
         return self.causes.get(key(finding))
+
+    def text(self, path: str) -> str | None:
+        """The text of a file of the head, None when it is not there or not text."""
+        if self.head is None:
+            return None
+        data = self.head.tree.content(self.head.tree.absolute(path))
+        try:
+            return None if data is None else Source.from_bytes(data, path).text
+        except SourceError:
+            return None
 
 
 def key(finding: Diagnostic) -> tuple:
@@ -95,7 +105,7 @@ def review(
         len(reached & set(head.targets())),
         sorted({*before.errors, *after.errors}),
         _notes(found, trees[1]),
-        trees[1],
+        head,
     )
 
 

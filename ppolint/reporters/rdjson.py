@@ -1,0 +1,49 @@
+"""Reviewdog's diagnostic format. Its columns count UTF-8 bytes, and ends are exclusive."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ppolint.findings import Diagnostic
+from ppolint.reporters import Report
+from ppolint.reporters.lines import Lines, in_cell
+
+SEVERITIES = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
+
+
+def render(report: Report) -> str:
+    """One object. Suggestions are of whole lines: some of reviewdog's reporters ignore columns."""
+    lines = Lines(report)
+    found = [_row(diagnostic, lines) for diagnostic in report.diagnostics]
+    return json.dumps({"source": {"name": "ppolint"}, "diagnostics": found}, indent=2) + "\n"
+
+
+def _row(diagnostic: Diagnostic, lines: Lines) -> dict[str, Any]:
+    text = diagnostic.message + (f"\n{diagnostic.help}" if diagnostic.help else "")
+    location: dict[str, Any] = {"path": diagnostic.path}
+    if diagnostic.cell is None:
+        location["range"] = {
+            "start": _position(diagnostic, diagnostic.row, diagnostic.column, lines),
+            "end": _position(diagnostic, diagnostic.end_row, diagnostic.end_column, lines),
+        }
+    row: dict[str, Any] = {
+        "message": in_cell(diagnostic) + text,
+        "location": location,
+        "severity": SEVERITIES[diagnostic.severity],
+        "code": {"value": diagnostic.code},
+    }
+    replacement = lines.replacement(diagnostic) if diagnostic.cell is None else None
+    if replacement is not None:
+        # Without columns the range is of whole lines, the last one included.
+        span = {"start": {"line": replacement.first}, "end": {"line": replacement.last}}
+        row["suggestions"] = [{"range": span, "text": "\n".join(replacement.after)}]
+    return row
+
+
+def _position(diagnostic: Diagnostic, row: int, column: int, lines: Lines) -> dict[str, int]:
+    line = lines.row(diagnostic, row)
+    if line is None:
+        return {"line": row}
+    before = line[: column - 1].encode("utf-8", "surrogatepass")
+    return {"line": row, "column": len(before) + 1}
