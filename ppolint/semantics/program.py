@@ -68,6 +68,13 @@ class ModuleInfo:
     frame: Frame | None = None
 
 
+def _is_text(statement: Any) -> bool:
+    """Whether a statement is a docstring or an ellipsis."""
+    value = getattr(statement, "value", None)
+    kinds = ("SimpleString", "ConcatenatedString", "Ellipsis")
+    return type(statement).__name__ == "Expr" and type(value).__name__ in kinds
+
+
 @dataclass(eq=False, slots=True, repr=False)
 class Function:
     """A function, method or lambda of a file."""
@@ -92,8 +99,18 @@ class Function:
 
     @property
     def is_abstract(self) -> bool:
-        """Whether it only says what subclasses have to define."""
-        return any((d.dotted or "").endswith("abstractmethod") for d in self.decorators)
+        """Whether it only says what subclasses have to define: by its decorator, or because it does
+        nothing but raise (a method: or nothing at all)."""
+        if any((d.dotted or "").endswith("abstractmethod") for d in self.decorators):
+            return True
+        lines = getattr(self.node.body, "body", ())
+        if self.name == "__init__" or not isinstance(lines, (list, tuple)) or len(lines) > 2:
+            return False
+        if any(type(line).__name__ != "SimpleStatementLine" for line in lines):
+            return False
+        statements = [s for line in lines for s in line.body]
+        kinds = [type(s).__name__ for s in statements if not _is_text(s)]
+        return kinds == ["Raise"] or (self.cls is not None and kinds in ([], ["Pass"]))
 
     @property
     def is_property(self) -> bool:

@@ -405,8 +405,20 @@ def test_a_subclass_goes_by_both_names():
     assert loss.actor is UNKNOWN
 
 
-def test_abstract_methods_are_not_none():
-    text = """
+@pytest.mark.parametrize(
+    ("decorator", "body", "known"),
+    [
+        ("@abstractmethod", "pass", False),
+        ("", "raise NotImplementedError", False),
+        ("", '"""The actor."""', False),
+        ("", "pass", False),
+        ("", "...", False),
+        ("", "print('no actor')", True),
+        ("", "return None", True),
+    ],
+)
+def test_abstract_methods_do_not_return_none(decorator, body, known):
+    text = f"""
 from abc import abstractmethod
 from torchrl.objectives import ClipPPOLoss
 
@@ -415,12 +427,12 @@ class Agent:
         self.actor = self.make_actor()
         self.loss = ClipPPOLoss(self.actor, None)
 
-    @abstractmethod
+    {decorator}
     def make_actor(self):
-        pass
+        {body}
 """
     (loss,) = model_of(text).pipeline.losses
-    assert loss.actor is UNKNOWN
+    assert loss.actor is (None if known else UNKNOWN)
     assert loss.critic is None
 
 
