@@ -15,7 +15,10 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 
 def _loaded(path: Path) -> ModuleType:
-    """The proof as a module; its folder is importable meanwhile, for the fixtures it runs."""
+    """The proof as a module; its folder is importable meanwhile, for the fixtures it runs.
+
+    Afterwards it is no importable module, so that its functions go to worker processes by value.
+    """
     name = "proof_" + path.parent.name.replace("-", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -25,6 +28,7 @@ def _loaded(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     finally:
+        del sys.modules[name]
         sys.path.remove(str(path.parent))
     return module
 
