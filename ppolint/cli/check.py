@@ -90,6 +90,12 @@ def paired(options: dict[str, Any]) -> dict[str, Any]:
     help="Lowest severity that makes the exit status 1.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even when there are findings.")
+@click.option(
+    "--baseline", type=click.Path(dir_okay=False), help="Report only what is not in this baseline."
+)
+@click.option(
+    "--add-ignores", is_flag=True, help="Write an ignore comment beside every finding instead."
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule instead of listing them.")
 @click.option("--torchrl-version", metavar="VERSION", help="The TorchRL release in use.")
 @click.option("--config", type=click.Path(dir_okay=False), help="The configuration file to use.")

@@ -61,7 +61,12 @@ def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         from ppolint.cli.fix_check import check_and_fix
 
         return check_and_fix(targets, options, run_options, projects, cache)
-    return finish(lint(targets, run_options, projects, cache), options)
+    result = lint(targets, run_options, projects, cache)
+    if options["add_ignores"]:
+        from ppolint.cli.add_ignores import add_ignores
+
+        return add_ignores(targets, result, options)
+    return finish(result, options)
 
 
 def lint(targets: list[Target], options: Options, projects: Projects, cache: Any) -> Result:
@@ -134,6 +139,10 @@ def finish(result: Result, options: dict[str, Any]) -> int:
     """Print what was found, in the format and place asked for; returns the exit status."""
     for path, message in result.errors:
         say(f"error: {path}: internal error, please report it: {message}")
+    if options.get("baseline") is not None:
+        from ppolint.review.baseline import Baseline
+
+        result.diagnostics = Baseline.read(options["baseline"]).unknown(result.diagnostics)
     lowest = Severity.parse(options["severity"])
     shown = [d for d in result.diagnostics if Severity.parse(d.severity) >= lowest]
     if options["statistics"]:

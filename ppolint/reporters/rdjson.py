@@ -23,10 +23,7 @@ def _row(diagnostic: Diagnostic, lines: Lines) -> dict[str, Any]:
     text = diagnostic.message + (f"\n{diagnostic.help}" if diagnostic.help else "")
     location: dict[str, Any] = {"path": diagnostic.path}
     if diagnostic.cell is None:
-        location["range"] = {
-            "start": _position(diagnostic, diagnostic.row, diagnostic.column, lines),
-            "end": _position(diagnostic, diagnostic.end_row, diagnostic.end_column, lines),
-        }
+        location["range"] = _range(diagnostic, lines)
     row: dict[str, Any] = {
         "message": in_cell(diagnostic) + text,
         "location": location,
@@ -41,9 +38,14 @@ def _row(diagnostic: Diagnostic, lines: Lines) -> dict[str, Any]:
     return row
 
 
-def _position(diagnostic: Diagnostic, row: int, column: int, lines: Lines) -> dict[str, int]:
-    line = lines.row(diagnostic, row)
-    if line is None:
-        return {"line": row}
-    before = line[: column - 1].encode("utf-8", "surrogatepass")
-    return {"line": row, "column": len(before) + 1}
+def _range(diagnostic: Diagnostic, lines: Lines) -> dict[str, dict[str, int]]:
+    """The range of a finding; of whole lines when the text of one of its ends is not known."""
+    ends = [(diagnostic.row, diagnostic.column), (diagnostic.end_row, diagnostic.end_column)]
+    positions = []
+    for row, column in ends:
+        line = lines.row(diagnostic, row)
+        if line is None:
+            return {"start": {"line": diagnostic.row}, "end": {"line": diagnostic.end_row}}
+        before = line[: column - 1].encode("utf-8", "surrogatepass")
+        positions.append({"line": row, "column": len(before) + 1})
+    return {"start": positions[0], "end": positions[1]}

@@ -196,8 +196,8 @@ class _Spans:
         source = self._source(of_head, finding.path)
         if source is None:
             return finding.fingerprint
-        first = _offset(source, finding.cell, finding.row, finding.column)
-        last = _offset(source, finding.cell, finding.end_row, finding.end_column)
+        first = offset(source, finding.cell, finding.row, finding.column)
+        last = offset(source, finding.cell, finding.end_row, finding.end_column)
         text = source.text[first:last] or source.line_at(first)
         return "".join(text.split()).replace("'", '"').replace(",)", ")").replace(",]", "]")
 
@@ -213,7 +213,8 @@ class _Spans:
         return self._sources[known]
 
 
-def _offset(source: Source, cell: int | None, row: int, column: int) -> int:
+def offset(source: Source, cell: int | None, row: int, column: int) -> int:
+    """Where a place as diagnostics name it is in the text of a source."""
     if cell is not None:
         start = next((s.start for s in source.segments if s.cell == cell), 0)
         row += source.row_column(start)[0] - 1
