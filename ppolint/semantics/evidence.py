@@ -32,7 +32,7 @@ _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
 _SIGNS = (".step(", *sorted(ENVIRONMENT_PACKAGES))
 # An example about RL that imports a large library does not make all of the library RL.
 _LARGE = 400
-_NEAR = 2
+_SHARE = 0.05
 _REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
 _LINE = 300
 
@@ -152,17 +152,18 @@ def _program_files(project: Project) -> frozenset[str]:
     imported: dict[str, list[str]] = {}
     out: set[str] = set()
     for path in speaking:
-        out |= _reached(project, path, imported)
+        out |= _reached(project, path, imported, speaking)
     return frozenset(out)
 
 
-def _reached(project: Project, start: str, imported: dict[str, list[str]]) -> set[str]:
-    """A file and all that it imports; only what is near it when that is a large library."""
-    seen, near = {start}, {start}
+def _reached(
+    project: Project, start: str, imported: dict[str, list[str]], speaking: list[str]
+) -> set[str]:
+    """A file and all that it imports; only itself and its imports when that is a large library
+    that has little to do with RL."""
+    seen = {start}
     reached = [start]
-    distance = 0
     while reached:
-        distance += 1
         found: set[str] = set()
         for path in reached:
             if path not in imported:
@@ -170,10 +171,8 @@ def _reached(project: Project, start: str, imported: dict[str, list[str]]) -> se
             found.update(imported[path])
         reached = sorted(found - seen)
         seen.update(reached)
-        if distance <= _NEAR:
-            near.update(reached)
-        if len(seen) > _LARGE:
-            return near
+    if len(seen) > _LARGE and len(seen.intersection(speaking)) < _SHARE * len(seen):
+        return {start, *imported[start]}
     return seen
 
 

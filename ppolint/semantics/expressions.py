@@ -162,11 +162,16 @@ class Expressions:
         if held is not None:
             # an allocation keeps the identity of the attribute: other methods fill the same one
             return held if held.op not in ("alloc", "call") else self.values.attr(base, name)
-        if name in _WRAP_ATTRIBUTES:
+        if name in _WRAP_ATTRIBUTES and not self._has_attribute(base, name):
             return self.values.make("wrap", (base,), name)
         if base.op == "wrap" and base.data == "extremum-over-stack" and name in _REDUCED:
             return base.args[0]
         return self.class_attribute(base, name, node)  # type: ignore[attr-defined]
+
+    def _has_attribute(self, base: Value, name: str) -> bool:
+        """Whether an object of the project has an attribute of its own with a tensor's name."""
+        cls = self.class_of(base)  # type: ignore[attr-defined]
+        return cls is not None and any(name in c.attributes for c in cls.lineage())
 
     def index(self, node: Any) -> Value:
         """The index of a Subscript node as one value (a tuple for several)."""

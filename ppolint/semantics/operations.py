@@ -50,7 +50,7 @@ REDUCTIONS = frozenset(
 UNARY_FN = frozenset(
     "sigmoid logsigmoid tanh softplus softmax log_softmax sign sin cos tan atan arctan isnan "
     "isfinite isinf round floor ceil logit erf erfinv gelu elu silu leaky_relu floor_ ceil_ "
-    "log1p expm1 log2 log10 exp2 reciprocal rsqrt zeros_like full_like empty_like "
+    "log1p expm1 log2 log10 exp2 reciprocal rsqrt zeros_like empty_like "
     "gather index_select masked_select take_along_dim roll "
     "mse_loss smooth_l1_loss huber_loss l1_loss cross_entropy nll_loss binary_cross_entropy "
     "binary_cross_entropy_with_logits kl_div one_hot triu tril outer dot matmul mm bmm einsum "
@@ -174,8 +174,8 @@ def _unary(make: Callable[[Values, Value], Value]) -> Handler:
 
 
 def _clip(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
-    lo = _get(args, kw, 1, "min", "a_min", "low")
-    hi = _get(args, kw, 2, "max", "a_max", "high")
+    lo = _get(args, kw, 1, "min", "a_min", "low", "min_val")
+    hi = _get(args, kw, 2, "max", "a_max", "high", "max_val")
     return v.clip(args[0], lo or v.none, hi or v.none)
 
 
@@ -187,6 +187,19 @@ def _clip_max(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
 def _clip_min(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     lo = _get(args, kw, 1, "min")
     return None if lo is None else v.extremum("max", args[0], lo)
+
+
+def _full_like(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    """A computed number for every element; a fixed one makes an array that is filled later."""
+    fill = _get(args, kw, 1, "fill_value")
+    if fill is None or fill.number is not None:
+        return v.make("fn", tuple(args), "full_like")
+    return v.make("wrap", (fill, args[0]), "full_like")
+
+
+def _append(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    """`np.append(x, new)`, the concatenation of two."""
+    return v.make("fn", (v.make("tuple", tuple(args[:2])),), "cat") if len(args) >= 2 else None
 
 
 def _extremum(op: str, reduces: bool) -> Handler:
@@ -324,6 +337,7 @@ _ARITHMETIC: dict[str, Handler] = {
     "rsub": _binary(lambda v, a, b: v.sub(b, a)),
     "clamp": _clip,
     "clip": _clip,
+    "hardtanh": _clip,
     "clamp_max": _clip_max,
     "clamp_min": _clip_min,
     "minimum": _extremum("min", False),
@@ -342,7 +356,9 @@ _ARITHMETIC: dict[str, Handler] = {
     "flip": _flip,
     "flipud": _flip,
 }  # fmt: skip
-_FUNCTIONS: dict[str, Handler] = {**_ARITHMETIC, "where": _where}
+_FUNCTIONS: dict[str, Handler] = {
+    **_ARITHMETIC, "where": _where, "append": _append, "full_like": _full_like
+}  # fmt: skip
 _METHODS: dict[str, Handler] = {**_ARITHMETIC, "where": _where_method}
 _BUILTINS: dict[str, Handler] = {
     "min": _extremum("min", False),

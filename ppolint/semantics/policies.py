@@ -18,10 +18,20 @@ def actor_critics(file: FileModel) -> list[Class]:
     out = []
     for cls in file.classes:
         if not any(base in _MODULES for base in cls.external_bases()):
-            continue
+            if not (_owns_networks(cls) and file.is_reinforcement_learning):
+                continue
         if _samples(file, cls) and _returns_both(file, cls):
             out.append(cls)
     return out
+
+
+def _owns_networks(cls: Class) -> bool:
+    """Whether a class that is no module keeps networks of its own."""
+    return any(
+        value.core.op == "call" and (value.core.args[0].dotted or "").startswith("torch.nn.")
+        for values in cls.attributes.values()
+        for value in values
+    )
 
 
 def _mine(file: FileModel, cls: Class) -> set[int]:
@@ -35,7 +45,13 @@ def _samples(file: FileModel, cls: Class) -> bool:
             function = event.site.root.function
             if function is not None and id(function.node) in nodes:
                 return True
-    return False
+    if not file.is_reinforcement_learning:
+        return False
+    return any(
+        id(function.node) in nodes
+        for call in file.calls("torch.multinomial")
+        if (function := file.call_site(call).site.root.function) is not None
+    )
 
 
 def _returns_both(file: FileModel, cls: Class) -> bool:
@@ -68,6 +84,9 @@ def _parts(value: Value) -> list[Value]:
 
 
 def _is_log_prob(value: Value) -> bool:
+    if value.op == "fn" and value.data == "gather":
+        looked_up = value.args[0].core
+        return looked_up.op == "fn" and looked_up.data == "log_softmax"
     return value.op == "call" and value.args[0].op == "attr" and value.args[0].data == "log_prob"
 
 

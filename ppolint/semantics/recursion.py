@@ -479,6 +479,7 @@ def _place(file: FileModel, value: Value, loop: Loop | None) -> tuple[Any, Site]
 
 def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
     """x[t] = delta[t] + c * x[t+1], and lists that grow at the end they are read from."""
+    seen: set[tuple[int, int]] = set()
     for event in file.events:
         if event.kind == "store":
             base, index, value = event.base, event.key, event.value
@@ -493,6 +494,9 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
             continue
         loop = loops[-1]
         container = base.core
+        place = (id(event.site.statement), id(event.site.frame))
+        if place in seen:  # `x[t] += ...` is a change of x[t], and a store to it
+            continue
 
         def is_cell(v: Value, container: Value = container, index: Value | None = index) -> bool:
             if v.op != "item" or v.args[0].core is not container:
@@ -517,6 +521,7 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
                 continue
             node, site = _place(file, form.whole, loop) or (event.node, event.site)
             if id(node) not in known_nodes:
+                seen.add(place)
                 yield Recursion(*found, node, site, stored=True)
             break
 

@@ -337,6 +337,8 @@ class _Containers:
         return out
 
     def _take(self, event: Event) -> None:
+        if event.kind == "bind" and event.value.core.op == "fn" and event.value.core.data == "cat":
+            self._concatenated(event)
         if event.base is None:
             return
         if event.kind == "method":
@@ -348,8 +350,6 @@ class _Containers:
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
             self._fill(event.base, event.value, event, False)
-        elif event.kind == "bind" and event.value.core.op == "fn" and event.value.core.data == "cat":
-            self._concatenated(event)
 
     def _concatenated(self, event: Event) -> None:
         """x = torch.cat([x, new]): the container is the variable."""
@@ -357,7 +357,7 @@ class _Containers:
 
         parts = elements(event.value) or event.value.core.args
         carries = [p for p in parts if p.core.op == "carry"]
-        if len(parts) >= 2 and carries:
+        if len(parts) == 2 and carries:
             self._fill(carries[0], parts[-1], event, True)
 
     def _fill(self, base: Value, value: Value, event: Event, array: bool) -> None:
@@ -365,6 +365,8 @@ class _Containers:
         if container is None:
             return
         container.fills.append(event)
+        if event.kind == "bind":
+            container.array = False  # it grows
         core = value.core
         if core.op == "tuple" and not array:
             for part in core.args:
@@ -623,6 +625,8 @@ def _group_key(container: Container) -> tuple:
     """Containers that belong together: filled in the same loop of one function."""
     site = container.fills[0].site
     function = site.root.function
+    if len(container.key) == 3:
+        return (id(function.node) if function is not None else 0, container.key[1])
     loops = site.loops()
     return (
         id(function.node) if function is not None else 0,
@@ -687,7 +691,8 @@ def _is_experience(group: list[Container], roles: set[str]) -> bool:
 def _in_loop(file: FileModel, container: Container) -> bool:
     """Whether the container is filled in a loop that steps an environment."""
     stepping = {loop for call in _steps(file).calls for loop in file.call_site(call).site.loops()}
-    return any(loop in stepping for f in container.fills for loop in f.site.loops()[-1:])
+    around = slice(None) if len(container.key) == 3 else slice(-1, None)
+    return any(loop in stepping for f in container.fills for loop in f.site.loops()[around])
 
 
 def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:

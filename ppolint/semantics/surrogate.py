@@ -431,7 +431,7 @@ def value_clips(file: FileModel) -> list[ValueClip]:
         if not sums or not any(
             _is_regressed(file, e, clip)
             for e in errors
-            if e.op == "add" and not _is_own_target(e, clip)
+            if e.op == "add" and not _is_own_target(file, e, clip)
         ):
             continue
         for value in [clip, *sums]:
@@ -471,13 +471,15 @@ def settled(
     return out
 
 
-def _is_own_target(error: Value, clip: Value) -> bool:
+def _is_own_target(file: FileModel, error: Value, clip: Value) -> bool:
     """Whether the change is compared with what it was taken to: a limited residual of a signal."""
-    parts = terms(error)
-    new = [t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None]
-    return any(p.op == "neg" and p.args[0] in new for p in parts) or any(
-        p.op == "neg" and p.args[0] is clip and any(n in parts for n in new) for p in parts
-    )
+    negated = file.values.neg
+    parts = {t if clip in terms(error) else negated(t) for t in terms(error)}
+    plus = [t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None]
+    minus = [t.args[0] for t in terms(clip.args[0]) if t.op == "neg"]
+    if all(old in parts for old in minus):
+        return any(negated(new) in parts for new in plus)
+    return all(negated(old) in parts for old in plus) and any(new in parts for new in minus)
 
 
 def _opposite(file: FileModel, clip: Value) -> bool:

@@ -186,6 +186,15 @@ class Values:
                 else:
                     terms.append(term)
         if total:
+            centred = next((t for t in terms if _is_centred(t, total)), None)
+            if centred is not None:
+                # 1 + clip(r - 1, -c, c) is clip(r, 1 - c, 1 + c)
+                terms.remove(centred)
+                middle = self.const(total)
+                shifted = (self.add(a.core, middle) for a in centred.args)
+                terms.append(self.make("clip", tuple(shifted)))
+                total = 0
+        if total:
             terms.append(self.const(total))
         if any(_is_hinge(t) for t in terms):
             terms = self._unhinge(terms)
@@ -362,6 +371,13 @@ def _parts(hinge: Value) -> tuple[Value, ...]:
     """The terms of what a relu is taken of."""
     core = hinge.args[0] if hinge.op == "neg" else hinge
     return tuple(t for a in core.args for t in (a.core.args if a.core.op == "add" else (a.core,)))
+
+
+def _is_centred(term: Value, middle: float) -> bool:
+    """Whether a value is clip(x - middle, lo, hi)."""
+    return term.op == "clip" and any(
+        t.number == -middle for t in (term.args[0].core.args if term.args[0].core.op == "add" else ())
+    )
 
 
 def _is_hinge(term: Value) -> bool:

@@ -58,7 +58,11 @@ rule = Rule(
     name="hand-written-actor-critic",
     severity=Severity.INFO,
     program="torch",
-    needs=(("log_prob",), ("sample", "rsample"), ("Module",)),
+    needs=(
+        ("log_prob", "log_softmax"),
+        ("sample", "rsample", "multinomial"),
+        ("Module", "Linear", "Sequential"),
+    ),
     summary="One module that builds a distribution, samples, and computes a value by hand.",
 )
 
