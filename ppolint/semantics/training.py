@@ -263,6 +263,10 @@ def parameters(component: Any) -> set[Any]:
     return out
 
 
+# Methods that only keep what they are given: checkpoints, loggers, containers.
+_KEEPERS = frozenset({"register", "save", "load", "watch", "append", "log"})
+
+
 def has_unseen_use(pipeline: Pipeline, component: Component) -> bool:
     """Whether a component is handed to code that cannot be seen."""
     wanted = component.call.core
@@ -275,7 +279,9 @@ def has_unseen_use(pipeline: Pipeline, component: Component) -> bool:
         root = (name or "").partition(".")[0]
         if root in ("torch", "torchrl", "tensordict", "builtins", "tqdm", "logging", "copy"):
             continue
-        if event.kind == "method" and pipeline.candidates(event.base) != (UNKNOWN,):
+        if event.kind == "method" and (
+            event.key in _KEEPERS or pipeline.candidates(event.base) != (UNKNOWN,)
+        ):
             continue
         for argument in event.args:
             if component in pipeline.candidates(argument):
