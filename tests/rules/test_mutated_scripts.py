@@ -23,9 +23,13 @@ MUTATIONS = [
     ("both", "no step counter", r"StepCounter\(\), ", "", "PPO305"),
     ("both", "no reward sum", r", RewardSum\(\)", "", "PPO310"),
     ("both", "no check of the specs", r"check_env_specs\(env\)", "env.reset()", "PPO301"),
-    ("both", "value under another key", r'out_keys=\["state_value"\]', 'out_keys=["value"]', "PPO403"),
     (
-        "both", "misnamed observation", r'in_keys=\["observation"\],\n(\s*)out_keys=\["(loc|logits)',
+        "both", "value under another key",
+        r'out_keys=\["state_value"\]', 'out_keys=["value"]', "PPO403",
+    ),
+    (
+        "both", "misnamed observation",
+        r'in_keys=\["observation"\],\n(\s*)out_keys=\["(loc|logits)',
         r'in_keys=["obs"],\n\1out_keys=["\2', "PPO403",
     ),
     (

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 # Environments of libraries that never write such a key themselves.
-_PLAIN = frozenset({"GymEnv", "GymWrapper", "DMControlEnv", "DMControlWrapper", "PendulumEnv", "BraxEnv"})
+_PLAIN = frozenset(
+    {"GymEnv", "GymWrapper", "DMControlEnv", "DMControlWrapper", "PendulumEnv", "BraxEnv"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def _paths(file: FileModel, value: Value, depth: int) -> list[Path]:
     for path in file.pipeline.data(value).paths:
         if path.origin == "buffer" and depth and isinstance(path.component, Component):
             fed = file.pipeline.fed(path.component)
-            inner = [p for s in fed if s.operand is not None for p in _paths(file, s.operand, depth - 1)]
+            inner = [
+                p for s in fed if s.operand is not None for p in _paths(file, s.operand, depth - 1)
+            ]
             out += inner or [path]
         else:
             out.append(path)
@@ -79,8 +83,10 @@ def _guarded(site: Site, key: str) -> bool:
 def _lacking(path: Path, key: str) -> Environment | None:
     """The environment of a path whose data certainly has no such key."""
     if path.opaque or path.did("write", "opaque", "module", "method", "stack", "cat"):
-        if any(o.kind != "method" or o.name not in ("select", "exclude") for o in
-               path.did("write", "opaque", "module", "method", "stack", "cat")):
+        if any(
+            o.kind != "method" or o.name not in ("select", "exclude")
+            for o in path.did("write", "opaque", "module", "method", "stack", "cat")
+        ):
             return None
     for operation in path.operations:
         if operation.kind == "key" and operation.name not in ("next", key):

@@ -60,7 +60,9 @@ def behind(file: FileModel, value: Value, order: int) -> tuple[Any, ...]:
             out: list[Any] = []
             for env in pipeline.candidates(owner.args[0]):
                 own = _own(env, order)
-                out.append(own[index] if own is not None and -len(own) <= index < len(own) else UNKNOWN)
+                out.append(
+                    own[index] if own is not None and -len(own) <= index < len(own) else UNKNOWN
+                )
             return tuple(out)
         return (UNKNOWN,)
     if core.op == "attr" and core.data == "transform":

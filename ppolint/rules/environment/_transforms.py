@@ -20,7 +20,9 @@ def append_transform(file: FileModel, env: Environment, name: str) -> tuple[Edit
     from ppolint.semantics.edits import add_argument, imported_beside, insert_after, text_of
 
     outer = env
-    while outer.is_parallel and len(outer.wrapped) == 1 and isinstance(outer.wrapped[0], Environment):
+    while (
+        outer.is_parallel and len(outer.wrapped) == 1 and isinstance(outer.wrapped[0], Environment)
+    ):
         outer = outer.wrapped[0]
     if not outer.here or outer.cls is not None:
         return ()
@@ -35,7 +37,9 @@ def append_transform(file: FileModel, env: Environment, name: str) -> tuple[Edit
     given = outer.argument("transform")
     if not isinstance(given, Value):
         if given is None and outer.label and _statement_binds(outer):
-            edit = insert_after(file, outer.site.statement, f"{outer.label}.append_transform({local}())")
+            edit = insert_after(
+                file, outer.site.statement, f"{outer.label}.append_transform({local}())"
+            )
             return (edit, *imports) if edit is not None else ()
         return ()
     transform = outer.part("transform")

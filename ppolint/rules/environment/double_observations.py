@@ -18,7 +18,8 @@ Use instead
     collector = Collector(env, policy, frames_per_batch=1000)
 
 What happens at run time
-    `RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float` at the first step.
+    `RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float` at the first
+    step.
 """
 
 from __future__ import annotations
@@ -44,7 +45,14 @@ rule = Rule(
     across_files=True,
 )
 
-_CASTS = ("DoubleToFloat", "DTypeCastTransform", "ToTensorImage", "VecNorm", "VecNormV2", "FrozenNorm")
+_CASTS = (
+    "DoubleToFloat",
+    "DTypeCastTransform",
+    "ToTensorImage",
+    "VecNorm",
+    "VecNormV2",
+    "FrozenNorm",
+)
 _CASTING = ("float", "double", "to", "type", "half", "float32", "float64")
 
 
@@ -130,8 +138,11 @@ def _layers(file: FileModel, value: Any, depth: int) -> bool:
     callee = core.args[0]
     if callee.op == "attr":
         # `.to(device)`, `.double()`: what is given is not known to be a device
-        return callee.data == "to" and len(core.args) == 2 and _is_device(core.args[1]) and _layers(
-            file, callee.args[0], depth + 1
+        return (
+            callee.data == "to"
+            and len(core.args) == 2
+            and _is_device(core.args[1])
+            and _layers(file, callee.args[0], depth + 1)
         )
     name = callee.dotted or ""
     last = name.rpartition(".")[2]

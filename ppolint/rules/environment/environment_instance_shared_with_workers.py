@@ -54,9 +54,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         if not isinstance(given, Value):
             continue
         leaves = pipeline.resolved(given)
-        built = [
-            pipeline.wiring.component(leaf) if leaf.op == "call" else None for leaf in leaves
-        ]
+        built = [pipeline.wiring.component(leaf) if leaf.op == "call" else None for leaf in leaves]
         if not built or not all(isinstance(b, Environment) for b in built):
             continue
         seen.add(env.span)

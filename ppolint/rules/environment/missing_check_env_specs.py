@@ -62,7 +62,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             start = file.span(cls.node)[0]
             yield rule.at(
                 (start, file.span(cls.node.name)[1]),
-                f"no `check_env_specs` reaches `{cls.name}`: data that breaks its specs is found far "
+                f"no `check_env_specs` reaches `{cls.name}`: data that breaks its specs is found "
+                f"far "
                 "away, or never",
                 help=_HELP,
                 scope=cls.qualname,
@@ -125,8 +126,13 @@ def _class_is_checked(file: FileModel, cls: Class) -> bool:
         for found in step.components:
             if not isinstance(found, Environment):
                 return True
-            if any(not isinstance(b, Environment) or b.cls in (cls, None) and b.name == "EnvBase"
-                   or (b.cls is not None and cls in b.cls.lineage()) for b in found.bases):
+            if any(
+                not isinstance(b, Environment)
+                or b.cls in (cls, None)
+                and b.name == "EnvBase"
+                or (b.cls is not None and cls in b.cls.lineage())
+                for b in found.bases
+            ):
                 return True
     if _calls_it(file.source.text) and not any(s.kind == "check" for s in file.pipeline.steps):
         return True

@@ -37,7 +37,7 @@ rule = Rule(
     name="nested-next-in-step",
     severity=Severity.ERROR,
     needs=(("_step",), ("next",), ("torchrl",)),
-    summary="`_step` of an environment returns a nested \"next\"",
+    summary='`_step` of an environment returns a nested "next"',
 )
 
 

@@ -7,7 +7,8 @@ What it does
     initialises.
 
 Why is this bad
-    The statistics come from a rollout with random actions, or from a checkpoint. There is no default.
+    The statistics come from a rollout with random actions, or from a checkpoint. There is no
+    default.
 
 Example
     env = TransformedEnv(GymEnv("Pendulum-v1"), ObservationNorm(in_keys=["observation"]))
@@ -60,8 +61,10 @@ def check(file: FileModel) -> Iterator[Finding]:
             seen.add(norm.span)
             yield rule.at(
                 norm.span,
-                "`ObservationNorm` has no statistics when the environment is first reset: RuntimeError",
-                help="call `init_stats(num_iter=1000, reduce_dim=0, cat_dim=0)` on it first, or give it "
+                "`ObservationNorm` has no statistics when the environment is first reset: "
+                "RuntimeError",
+                help="call `init_stats(num_iter=1000, reduce_dim=0, cat_dim=0)` on it first, or "
+                "give it "
                 "`loc` and `scale`",
                 scope=file.scope(norm.site),
             )

@@ -20,8 +20,8 @@ Use instead
     eval_env.transform[0].load_state_dict(env.transform[0].state_dict())
 
 What happens at run time
-    After 50 random steps each, one raw observation of Pendulum becomes two inputs that differ by more
-    than 0.1; a fresh `VecNormV2` differs from the trained one at once.
+    After 50 random steps each, one raw observation of Pendulum becomes two inputs that differ by
+    more than 0.1; a fresh `VecNormV2` differs from the trained one at once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,12 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.rules.environment._normalisers import RUNNING, is_bare, may_be_transform, statistics
+    from ppolint.rules.environment._normalisers import (
+        RUNNING,
+        is_bare,
+        may_be_transform,
+        statistics,
+    )
     from ppolint.semantics.components import UNKNOWN
 
     pairs = _normalised(file)
@@ -79,9 +84,11 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             yield rule.at(
                 _place(file, *_gathering(norm, gathered), trained),
-                f"this environment makes {norm.name} statistics of its own: a policy trained in the "
+                f"this environment makes {norm.name} statistics of its own: a policy trained in "
+                f"the "
                 "other one sees other inputs here",
-                help="load the state of the training environment's transform, or build this one with "
+                help="load the state of the training environment's transform, or build this one "
+                "with "
                 "its `loc` and `scale`",
                 scope=file.scope(env.site),
                 related=[(*trained.span, "the environment that is trained in")],

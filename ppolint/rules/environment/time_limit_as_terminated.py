@@ -111,7 +111,9 @@ def _counters(cls: Any) -> set[str]:
     for function in _reached(cls):
         for node in walk(function.body):
             if isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.AddAssign):
-                target = node.target.value if isinstance(node.target, cst.Subscript) else node.target
+                target = (
+                    node.target.value if isinstance(node.target, cst.Subscript) else node.target
+                )
                 if _is_one(node.value) and dotted(target):
                     out.add(dotted(target))
             elif isinstance(node, cst.Assign) and isinstance(node.value, cst.BinaryOperation):

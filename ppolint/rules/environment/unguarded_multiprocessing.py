@@ -22,8 +22,8 @@ Use instead
         main()
 
 What happens at run time
-    RuntimeError in each worker, then EOFError or "Worker 0 failed to initialize" in the script, or a
-    collector that waits for ever. The last line of the message says nothing of the guard.
+    RuntimeError in each worker, then EOFError or "Worker 0 failed to initialize" in the script, or
+    a collector that waits for ever. The last line of the message says nothing of the guard.
 """
 
 from __future__ import annotations
@@ -41,12 +41,25 @@ rule = Rule(
     code="PPO307",
     name="unguarded-multiprocessing",
     severity=Severity.ERROR,
-    needs=(("torchrl",), ("ParallelEnv", "MultiSyncCollector", "MultiSyncDataCollector", "MultiAsyncCollector", "MultiaSyncDataCollector", "AsyncCollector", "aSyncDataCollector")),
+    needs=(
+        ("torchrl",),
+        (
+            "ParallelEnv",
+            "MultiSyncCollector",
+            "MultiSyncDataCollector",
+            "MultiAsyncCollector",
+            "MultiaSyncDataCollector",
+            "AsyncCollector",
+            "aSyncDataCollector",
+        ),
+    ),
     summary="`ParallelEnv` or a multi-process collector without a main guard",
     fix=Applicability.SUGGEST,
 )
 
-_PROCESSES = frozenset({"ParallelEnv", "MultiSyncCollector", "MultiAsyncCollector", "AsyncCollector", "MultiCollector"})
+_PROCESSES = frozenset(
+    {"ParallelEnv", "MultiSyncCollector", "MultiAsyncCollector", "AsyncCollector", "MultiCollector"}
+)
 
 
 @rule.check
@@ -65,7 +78,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         seen.add(component.span)
         yield rule.at(
             component.span,
-            f"`{component.name}` starts processes while the module is imported: every worker imports "
+            f"`{component.name}` starts processes while the module is imported: every worker "
+            f"imports "
             "the script again and fails",
             help='build it in a function that is called under `if __name__ == "__main__":`',
             scope=file.scope(component.site),

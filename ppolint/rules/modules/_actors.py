@@ -50,7 +50,7 @@ def samplers(module: Any) -> list[Probabilistic]:
 
 
 def where(component: Component) -> str:
-    """" (built in models.py, line 12)" for a component that another file of the project builds."""
+    """ " (built in models.py, line 12)" for a component that another file of the project builds."""
     if component.here:
         return ""
     module = component.site.frame.module

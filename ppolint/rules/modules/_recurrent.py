@@ -1,4 +1,4 @@
-"""What the rules about recurrent policies share: which recurrent module runs in which environment."""
+"""What the rules about recurrent policies share: which module runs in which environment."""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 # Parameters of distributions, by the last part of the class name.
 _PARAMETERS = {
-    **dict.fromkeys(("TanhNormal", "IndependentNormal", "TruncatedNormal", "Normal"), frozenset({"loc", "scale"})),
+    **dict.fromkeys(
+        ("TanhNormal", "IndependentNormal", "TruncatedNormal", "Normal"),
+        frozenset({"loc", "scale"}),
+    ),
     **dict.fromkeys(
         ("Categorical", "OneHotCategorical", "MaskedCategorical", "MaskedOneHotCategorical"),
         frozenset({"logits", "probs", "mask", "indices"}),
@@ -42,7 +45,9 @@ _SETTINGS = frozenset(
 _LOSS_SETTINGS = _SETTINGS | {"action"}
 _ESTIMATOR_SETTINGS = _SETTINGS | {"steps_to_next_obs"}
 _OF_NEXT = frozenset({"reward", "done", "terminated"})
-_ACTOR_CRITIC = frozenset({"PPOLoss", "ClipPPOLoss", "KLPENPPOLoss", "A2CLoss", "MAPPOLoss", "IPPOLoss"})
+_ACTOR_CRITIC = frozenset(
+    {"PPOLoss", "ClipPPOLoss", "KLPENPPOLoss", "A2CLoss", "MAPPOLoss", "IPPOLoss"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def _distribution(file: FileModel, actor: Probabilistic) -> Iterator[Problem]:
                 span,
                 f"the distribution reads {', '.join(map(shown, unmet))}, and its module writes "
                 f"{', '.join(sorted(map(shown, written.found)))}",
-                "give the module these `out_keys`, or map them: `in_keys={\"loc\": \"mean\", ...}`",
+                'give the module these `out_keys`, or map them: `in_keys={"loc": "mean", ...}`',
                 scope,
             )
             return
@@ -111,9 +116,10 @@ def _distribution(file: FileModel, actor: Probabilistic) -> Iterator[Problem]:
     if wrong and "out_keys" not in str(name):
         yield Problem(
             span,
-            f"`{name.rpartition('.')[2]}` has no parameter {', '.join(map(shown, wrong))}: building the "
+            f"`{name.rpartition('.')[2]}` has no parameter {', '.join(map(shown, wrong))}: "
+            f"building the "
             "distribution raises TypeError",
-            "name the keys after the parameters, or map them: `in_keys={\"loc\": \"mean\", ...}`",
+            'name the keys after the parameters, or map them: `in_keys={"loc": "mean", ...}`',
             scope,
         )
 
@@ -149,9 +155,11 @@ def _policies(pipeline: Pipeline) -> Iterator[tuple[Module, Environment]]:
     for step in pipeline.steps:
         if step.kind != "rollout":
             continue
-        policy = pipeline.component(step.argument(1, "policy")) if isinstance(
-            step.argument(1, "policy"), Value
-        ) else None
+        policy = (
+            pipeline.component(step.argument(1, "policy"))
+            if isinstance(step.argument(1, "policy"), Value)
+            else None
+        )
         if isinstance(policy, Module) and isinstance(step.component, Environment):
             yield policy, step.component
 
@@ -177,7 +185,8 @@ def _unwritten(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Pr
                 yield Problem(
                     part.span,
                     f"the module reads {shown(key)}, and nothing before it writes that: it raises "
-                    f"KeyError (there is {', '.join(sorted(shown(k) for k in written.found if isinstance(k, str)))})",
+                    f"KeyError (there is "
+                    f"{', '.join(sorted(shown(k) for k in written.found if isinstance(k, str)))})",
                     "name a key that the environment, a transform or an earlier module writes",
                     file.scope(part.site),
                 )
@@ -204,7 +213,7 @@ def _misnamed(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Pro
             for key in sorted(k for k in reads.found & _OBSERVATION if k not in written):
                 yield Problem(
                     part.span,
-                    f"the module reads {shown(key)}, and the environment writes \"observation\": "
+                    f'the module reads {shown(key)}, and the environment writes "observation": '
                     "it raises KeyError",
                     'read "observation", as the other modules do',
                     file.scope(part.site),
@@ -242,7 +251,11 @@ def _inputs(file: FileModel, step: Step) -> Iterator[Problem]:
         if path.did("write", "module", "method", "key", "opaque", "stack", "step"):
             return
         found = _available(path)
-        there = found if there is None else keys.Keys(there.found & found.found, there.complete and found.complete)
+        there = (
+            found
+            if there is None
+            else keys.Keys(there.found & found.found, there.complete and found.complete)
+        )
     if there is not None:
         yield from _unwritten(file, module, there)
 
@@ -326,8 +339,10 @@ def _settings(file: FileModel, component: Any) -> Iterator[Problem]:
             if name in _OF_NEXT and isinstance(key, tuple) and key[0] == "next":
                 yield Problem(
                     step.span,
-                    f"`{component.name}` looks for `{name}` under \"next\" itself: {shown(key)} is not there",
-                    f"leave \"next\" out: `set_keys({name}={shown(key[1] if len(key) == 2 else key[1:])})`",
+                    f'`{component.name}` looks for `{name}` under "next" itself: {shown(key)} is '
+                    f"not there",
+                    f'leave "next" out: '
+                    f"`set_keys({name}={shown(key[1] if len(key) == 2 else key[1:])})`",
                     step.scope,
                 )
 
@@ -351,7 +366,8 @@ def _advantage(file: FileModel) -> Iterator[Problem]:
         silent = ", and silently computes its own" if name == "advantage" else ""
         yield Problem(
             loss.span,
-            f"`{estimator.name}` writes the {name} to {shown(left)}, and `{loss.name}` reads it from "
+            f"`{estimator.name}` writes the {name} to {shown(left)}, and `{loss.name}` reads it "
+            f"from "
             f"{shown(right)}{silent}",
             f"use one name: `{loss.label or 'loss'}.set_keys({name}={shown(left)})`",
             file.scope(loss.site),

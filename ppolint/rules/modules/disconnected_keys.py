@@ -2,9 +2,9 @@
 
 What it does
     Follows the keys through the program: what the environment and its transforms write, what each
-    module reads and writes, what the distribution, the estimator and the loss read. Reports a reader
-    whose key certainly has no writer, estimators and losses that use different names for the value,
-    the advantage or the value target, and `set_keys` of settings that do not exist.
+    module reads and writes, what the distribution, the estimator and the loss read. Reports a
+    reader whose key certainly has no writer, estimators and losses that use different names for
+    the value, the advantage or the value target, and `set_keys` of settings that do not exist.
 
 Why is this bad
     Nothing checks the wiring before the data flows. Most of these errors come late and speak of
@@ -20,16 +20,16 @@ Use instead
     gae.set_keys(value="value")
 
 What happens at run time
-    A module: `KeyError: "... the following inputs are None: {'obs'}"`. A distribution: TypeError about
-    its arguments. A critic under another name: `TypeError: 'NoneType' object is not subscriptable` in
-    GAE. An advantage under another name: nothing raises, the loss makes its own from whatever rows
-    it is given.
+    A module: `KeyError: "... the following inputs are None: {'obs'}"`. A distribution: TypeError
+    about its arguments. A critic under another name: `TypeError: 'NoneType' object is not
+    subscriptable` in GAE. An advantage under another name: nothing raises, the loss makes its own
+    from whatever rows it is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
@@ -57,6 +57,4 @@ def check(file: FileModel) -> Iterator[Finding]:
         if problem.span in seen:
             continue
         seen.add(problem.span)
-        yield rule.at(
-            problem.span, problem.message, help=problem.help, scope=problem.scope
-        )
+        yield rule.at(problem.span, problem.message, help=problem.help, scope=problem.scope)

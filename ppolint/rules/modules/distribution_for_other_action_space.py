@@ -62,7 +62,9 @@ _DRAWS = {
 }
 _ONE_HOT = {"Categorical": "OneHotCategorical", "MaskedCategorical": "MaskedOneHotCategorical"}
 # Transforms after which the policy's action is not the simulator's.
-_TRANSLATING = frozenset({"ActionDiscretizer", "DiscreteActionProjection", "MultiAction", "ActionScaling"})
+_TRANSLATING = frozenset(
+    {"ActionDiscretizer", "DiscreteActionProjection", "MultiAction", "ActionScaling"}
+)
 _EXPECTED = {
     "index": "an index",
     "one-hot": "a one-hot vector",
@@ -107,7 +109,9 @@ def _encoding(actor: Probabilistic) -> str | None:
     for env in environments(actor):
         if not isinstance(env, Environment) or not env.complete or depends_on_branch(actor, env):
             return None
-        if env.transform(*_TRANSLATING) is not None or any(t.cls is not None for t in env.transforms):
+        if env.transform(*_TRANSLATING) is not None or any(
+            t.cls is not None for t in env.transforms
+        ):
             return None
         encoding = action_encoding(env)
         if not isinstance(encoding, str):

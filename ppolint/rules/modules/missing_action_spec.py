@@ -6,11 +6,13 @@ What it does
 
 Why is this bad
     The spec is what ties the actor to the environment: with it a wrong action key is found when the
-    actor is built, samples can be kept inside the domain (`safe=True`), and exploration modules know
-    what to draw.
+    actor is built, samples can be kept inside the domain (`safe=True`), and exploration modules
+    know what to draw.
 
 Example
-    actor = ProbabilisticActor(module, in_keys=["loc", "scale"], distribution_class=IndependentNormal)
+    actor = ProbabilisticActor(
+        module, in_keys=["loc", "scale"], distribution_class=IndependentNormal
+    )
 
 Use instead
     actor = ProbabilisticActor(

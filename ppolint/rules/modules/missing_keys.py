@@ -64,7 +64,9 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             words = " and ".join(f"`{key}`" for key in missing)
             if name == "ValueOperator":
-                message = f"`{name}` without {words} reads \"observation\", whatever the environment has"
+                message = (
+                    f'`{name}` without {words} reads "observation", whatever the environment has'
+                )
             else:
                 message = f"`{name}` without {words} raises TypeError when it is built"
             yield rule.at(

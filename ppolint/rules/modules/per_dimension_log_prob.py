@@ -19,8 +19,8 @@ Use instead
     )
 
 What happens at run time
-    On a two-dimensional action the stored log-probability has the shape [32, 2] instead of [32], and
-    the loss returns a scalar without an error.
+    On a two-dimensional action the stored log-probability has the shape [32, 2] instead of [32],
+    and the loss returns a scalar without an error.
 """
 
 from __future__ import annotations

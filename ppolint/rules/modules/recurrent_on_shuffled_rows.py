@@ -6,8 +6,8 @@ What it does
     index.
 
 Why is this bad
-    The loss runs the recurrent network over the rows as if they were consecutive in time, so the new
-    log-probabilities belong to another policy than the stored ones. The ratio is off before the
+    The loss runs the recurrent network over the rows as if they were consecutive in time, so the
+    new log-probabilities belong to another policy than the stored ones. The ratio is off before the
     first update.
 
 Example
@@ -26,8 +26,8 @@ Use instead
     loss = loss_module(buffer.sample(100))
 
 What happens at run time
-    In the first epoch, where old and new policy are the same, `kl_approx` is above 0.001 on shuffled
-    rows and below 0.00001 on the same rows in order.
+    In the first epoch, where old and new policy are the same, `kl_approx` is above 0.001 on
+    shuffled rows and below 0.00001 on the same rows in order.
 """
 
 from __future__ import annotations
@@ -71,8 +71,10 @@ def check(file: FileModel) -> Iterator[Finding]:
         seen.add(step.span)
         yield rule.at(
             step.span,
-            "the actor is recurrent, and the rows given to the loss are single steps in random order",
-            help="sample slices of consecutive steps (`SliceSamplerWithoutReplacement`), or train on "
+            "the actor is recurrent, and the rows given to the loss are single steps in random "
+            "order",
+            help="sample slices of consecutive steps (`SliceSamplerWithoutReplacement`), or "
+            "train on "
             "whole sequences",
             scope=step.scope,
         )

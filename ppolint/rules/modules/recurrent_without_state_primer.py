@@ -64,7 +64,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             module.span,
             f"the environment that runs this `{module.name}` has no primer for its hidden state: "
             "every step starts from zeros",
-            help=f"append `{module.label or 'module'}.make_tensordict_primer()` to the environment, or "
+            help=f"append `{module.label or 'module'}.make_tensordict_primer()` to the "
+            f"environment, or "
             "pass `auto_register_policy_transforms=True` to the collector",
             scope=file.scope(module.site),
             related=[(*run.env.span, "the environment")],

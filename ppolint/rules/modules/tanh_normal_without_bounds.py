@@ -77,9 +77,12 @@ def check(file: FileModel) -> Iterator[Finding]:
         yield rule.at(
             actor.span,
             "`TanhNormal` without `low` and `high` draws actions in (-1, 1)"
-            + (" only: this environment's range is another one" if unit is False else
-               ", whatever the range of the action is"),
-            help="pass `distribution_kwargs={\"low\": spec.space.low, \"high\": spec.space.high}`",
+            + (
+                " only: this environment's range is another one"
+                if unit is False
+                else ", whatever the range of the action is"
+            ),
+            help='pass `distribution_kwargs={"low": spec.space.low, "high": spec.space.high}`',
             scope=file.scope(actor.site),
             fix=_fix(file, actor),
             severity=None if unit is False else Severity.INFO,

@@ -75,7 +75,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             f"the critic has a lazy layer (`{layer}`) and is never called before the first "
             f"{'advantage' if used[critic].kind == 'advantage' else 'loss'}{where(critic)}: that "
             "raises ValueError, uninitialized parameter",
-            help=f"call it once, `{critic.label or 'critic'}(env.reset())`, or give the layer its input size",
+            help=f"call it once, `{critic.label or 'critic'}(env.reset())`, or give the layer "
+            f"its input size",
             scope=file.scope(critic.site),
             related=[(*used[critic].span, "needs the parameters")],
         )
@@ -87,7 +88,11 @@ def _critics(component: Any) -> tuple:
     if isinstance(component, Loss):
         return component.critics
     if isinstance(component, Estimator):
-        return component.loss.critics if component.loss is not None else component.parts_of("value_network")
+        return (
+            component.loss.critics
+            if component.loss is not None
+            else component.parts_of("value_network")
+        )
     return ()
 
 
@@ -126,8 +131,10 @@ def _lazy(file: FileModel, value: Any, depth: int, seen: set) -> str | None:
         if name in ("MLP", "ConvNet") and dotted.startswith("torchrl."):
             site = file.call_site(leaf)
             given = file.argument(leaf, 0, "in_features")
-            if not site.star and not site.double_star and (
-                given is None or (given.core.op == "const" and given.core.data is None)
+            if (
+                not site.star
+                and not site.double_star
+                and (given is None or (given.core.op == "const" and given.core.data is None))
             ):
                 return f"{name} without in_features"
             continue
@@ -170,7 +177,7 @@ def _holders(pipeline: Any, critic: Any) -> set:
 
 
 def _given_away(file: FileModel, critic: Any, around: set) -> bool:
-    """Whether the critic or its network is called directly, or given to something that is not seen."""
+    """Whether the critic or its network is called, or given to something that is not seen."""
     pipeline = file.pipeline
     networks = set()
     for part in critic.walk():
@@ -180,7 +187,9 @@ def _given_away(file: FileModel, critic: Any, around: set) -> bool:
     for event in (*file.events, *pipeline.wiring.events):
         if event.kind == "call" and event.base is not None:
             callee = event.base
-            if callee.op not in ("ref", "func", "class") and networks & set(pipeline.resolved(callee)):
+            if callee.op not in ("ref", "func", "class") and networks & set(
+                pipeline.resolved(callee)
+            ):
                 return True
             if callee.op == "ref":
                 name = str(callee.data).rpartition(".")[2]
