@@ -57,6 +57,7 @@ PIPFILE_LOCK = json.dumps({"default": {"torchrl": {"version": "==0.4.0"}}})
         ("pixi.toml", '[pypi-dependencies]\ntorchrl = "==0.8.1"\n', "0.8.1"),
         ("requirements.txt", "torch\ntorchrl==0.3.1  # pinned\n", "0.3.1"),
         ("requirements-dev.txt", "torchrl == 0.3.1 ; python_version > '3.8'\n", "0.3.1"),
+        ("requirements.txt", "torchrl==0.3.1+cpu\n", "0.3.1"),
         ("requirements.txt", "torchrl==0.3.1 \\\n    --hash=sha256:00\n", "0.3.1"),
         ("requirements.txt", "git+https://github.com/pytorch/rl.git@v0.5.0\n", "0.5.0"),
         ("requirements.txt", "torchrl @ git+https://github.com/pytorch/rl@v0.5.0\n", "0.5.0"),

@@ -141,7 +141,8 @@ def parse_requirement(text: str) -> tuple[str, SpecifierSet] | None:
     except InvalidRequirement:
         return None
     package = _NAMES.get(requirement.name.lower())
-    return None if package is None else (package, requirement.specifier)
+    specifier = _specifier(str(requirement.specifier))
+    return None if package is None or specifier is None else (package, specifier)
 
 
 def _poetry_specifier(text: str) -> SpecifierSet | None:
@@ -179,8 +180,9 @@ def _conda_specifier(text: str) -> SpecifierSet | None:
 
 
 def _specifier(text: str) -> SpecifierSet | None:
+    """`text` as pip reads it, local versions ("0.2.0+d93fd3b") taken for the public ones."""
     try:
-        return SpecifierSet(text)
+        return SpecifierSet(re.sub(r"\+[\w.]+", "", text))
     except InvalidSpecifier:
         return None
 

@@ -184,10 +184,10 @@ def _keyword_use(function: FunctionNode, name: str) -> dict:
                     known.add(id(keyword.value))
                     use.setdefault("to", []).append(_forward(node, function.name, local))
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-            if owner is not None and is_kwargs(owner):
-                if node.func.attr in ("pop", "get", "setdefault") and node.args:
-                    known.add(id(owner))
-                    take(node.args[0])
+            reads = owner is not None and node.func.attr in ("pop", "get", "setdefault")
+            if reads and is_kwargs(owner) and node.args:
+                known.add(id(owner))
+                take(node.args[0])
         elif isinstance(node, ast.Subscript) and is_kwargs(node.value):
             known.add(id(node.value))
             take(node.slice)
@@ -230,8 +230,9 @@ def _tests_leftovers(test: ast.expr, name: str) -> bool:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("pop", "get"):
                 single.add(id(node.func.value))
-        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
-            if isinstance(node.left, ast.Constant):
+        elif isinstance(node, ast.Compare):
+            member = isinstance(node.ops[0], (ast.In, ast.NotIn))
+            if member and isinstance(node.left, ast.Constant):
                 single.add(id(node.comparators[0]))
     return any(
         isinstance(node, ast.Name) and node.id == name and id(node) not in single
@@ -338,10 +339,9 @@ def _read_method(node: FunctionNode, record: dict, attributes: set[str]) -> None
     if "overload" in decorators or "typing.overload" in decorators:
         return
     for child in ast.walk(node):
-        if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store):
-            if isinstance(child.value, ast.Name) and child.value.id == "self":
-                if not child.attr.startswith("_"):
-                    attributes.add(child.attr)
+        stored = isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store)
+        if stored and dotted(child.value) == "self" and not child.attr.startswith("_"):
+            attributes.add(child.attr)
     if _is_property(node):
         if not node.name.startswith("_"):
             record["props"].append(node.name)

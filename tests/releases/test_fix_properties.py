@@ -68,7 +68,11 @@ def programs(draw):
     for indent in draw(st.lists(st.sampled_from(["", "    "]), max_size=3)):
         statement, line = draw(call_statements(indent))
         needed.add(line)
-        body += f"def f_{len(body)}(self, a, c, env, policy, loc, scale):\n{statement}" if indent else statement
+        body += (
+            f"def f_{len(body)}(self, a, c, env, policy, loc, scale):\n{statement}"
+            if indent
+            else statement
+        )
     text += "".join(sorted(needed)) + body
     uses = [f"print({n})\n" for n in ("CompositeSpec", "RandomPolicy", "StepCounter") if n in text]
     return text + "".join(uses)
@@ -108,9 +112,7 @@ def test_it_parses_keeps_comments_and_is_done_at_once(text):
 @given(programs())
 def test_line_endings_survive(text):
     source = Source.from_text(text.replace("\n", "\r\n"))
-    done = fix_source(
-        source, lambda s: findings(s.text, "0.14.1", s), allowed(False)
-    )
+    done = fix_source(source, lambda s: findings(s.text, "0.14.1", s), allowed(False))
     data = done.source.data
     assert data.count(b"\n") == data.count(b"\r\n")
     assert data.replace(b"\r\n", b"\n").decode() == mended(text).source.text
@@ -150,5 +152,7 @@ def test_every_safe_rule_takes_part():
         "x = ClipPPOLoss(a, c, entropy_coef=0.1, gamma=0.9)\n"
         "y = GAE(gamma=0.9, lamda=0.9, value_network=c)\n"
     )
-    assert {"PPO901", "PPO902", "PPO903", "PPO909"} <= {f.code for f in safe(findings(text, "0.14.1"))}
+    assert {"PPO901", "PPO902", "PPO903", "PPO909"} <= {
+        f.code for f in safe(findings(text, "0.14.1"))
+    }
     assert set(RULES) >= {"PPO901", "PPO902", "PPO903", "PPO909"}

@@ -39,7 +39,11 @@ def uses(text, name):
         ("from a import x\nfor x in y:\n    x", "x", ["a.x", None]),
         ("from a import x\n[x for x in y]", "x", [None]),
         ("from a import x\nwith f() as x:\n    x", "x", ["a.x", None]),
-        ("try:\n    from a import x\nexcept ImportError:\n    from b import x\nx", "x", ["a.x", "b.x"]),
+        (
+            "try:\n    from a import x\nexcept ImportError:\n    from b import x\nx",
+            "x",
+            ["a.x", "b.x"],
+        ),
         ("print", "print", []),
     ],
 )
@@ -100,5 +104,9 @@ def test_objects_are_followed_to_the_call_that_makes_them():
                 other.step
         """
     )
-    steps = [u for u in names.chains if getattr(u.node, "attr", None) is not None and u.node.attr.value == "step"]
+    steps = [
+        u
+        for u in names.chains
+        if getattr(u.node, "attr", None) is not None and u.node.attr.value == "step"
+    ]
     assert [names.called(u.node.value, u.scope) for u in steps] == [["a.Loss"], []]

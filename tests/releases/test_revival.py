@@ -37,7 +37,17 @@ def test_it_stops_at_an_import(script):
 
 
 def test_it_trains_after_one_fix(script):
-    fixed = run("-m", "ppolint", "check", "--fix", "--no-cache", "--select", "PPO9", ".", folder=script.parent)
+    fixed = run(
+        "-m",
+        "ppolint",
+        "check",
+        "--fix",
+        "--no-cache",
+        "--select",
+        "PPO9",
+        ".",
+        folder=script.parent,
+    )
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
     text = script.read_text()
     for old in ("SyncDataCollector", "entropy_coef=", "space.minimum", "TensorSpec", '"min"'):
@@ -50,5 +60,16 @@ def test_it_trains_after_one_fix(script):
 
 def test_it_is_right_for_the_release_it_was_written_for(script):
     (script.parent / "requirements.txt").write_text("torchrl==0.2.1\n")
-    done = run("-m", "ppolint", "check", "--no-cache", "--select", "PPO9", "--output-format", "concise", ".", folder=script.parent)
+    done = run(
+        "-m",
+        "ppolint",
+        "check",
+        "--no-cache",
+        "--select",
+        "PPO9",
+        "--output-format",
+        "concise",
+        ".",
+        folder=script.parent,
+    )
     assert done.returncode == 0, done.stdout

@@ -32,6 +32,8 @@ def test_a_part_of_it(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["collectors", "data", "envs", "modules", "objectives", "trainers"])
+@pytest.mark.parametrize(
+    "folder", ["collectors", "data", "envs", "modules", "objectives", "trainers"]
+)
 def test_all_of_it(folder):
     assert found(folder) == []

@@ -16,16 +16,35 @@ from ppolint.torchrl_api.database import load
 
 torchrl = pytest.importorskip("torchrl", reason="TorchRL is not installed")
 
-MODULES = """
-torchrl.collectors torchrl.collectors.distributed torchrl.collectors.utils torchrl.data
-torchrl.data.replay_buffers torchrl.data.tensor_specs torchrl.envs torchrl.envs.libs
-torchrl.envs.transforms torchrl.envs.utils torchrl.modules torchrl.modules.distributions
-torchrl.modules.tensordict_module torchrl.modules.models torchrl.objectives
-torchrl.objectives.ppo torchrl.objectives.multiagent torchrl.objectives.utils
-torchrl.objectives.value torchrl.objectives.value.functional torchrl.record
-torchrl.record.loggers torchrl.trainers torchrl.trainers.algorithms
-tensordict tensordict.nn tensordict.nn.distributions
-""".split()
+MODULES = [
+    "torchrl.collectors",
+    "torchrl.collectors.distributed",
+    "torchrl.collectors.utils",
+    "torchrl.data",
+    "torchrl.data.replay_buffers",
+    "torchrl.data.tensor_specs",
+    "torchrl.envs",
+    "torchrl.envs.libs",
+    "torchrl.envs.transforms",
+    "torchrl.envs.utils",
+    "torchrl.modules",
+    "torchrl.modules.distributions",
+    "torchrl.modules.tensordict_module",
+    "torchrl.modules.models",
+    "torchrl.objectives",
+    "torchrl.objectives.ppo",
+    "torchrl.objectives.multiagent",
+    "torchrl.objectives.utils",
+    "torchrl.objectives.value",
+    "torchrl.objectives.value.functional",
+    "torchrl.record",
+    "torchrl.record.loggers",
+    "torchrl.trainers",
+    "torchrl.trainers.algorithms",
+    "tensordict",
+    "tensordict.nn",
+    "tensordict.nn.distributions",
+]
 
 INSTALLED = Version(importlib.metadata.version("torchrl")).base_version
 

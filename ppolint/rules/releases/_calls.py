@@ -245,14 +245,18 @@ def _distribution(context: Context, call: ApiCall) -> Iterator[ApiCall]:
             )
 
 
+def _is_builtin_dict(context: Context, func: Any, scope: Scope) -> bool:
+    named = type(func) is cst.Name and func.value == "dict"
+    return named and not context.names.alternatives(func, scope)
+
+
 def _entries(context: Context, value: Any, scope: Scope) -> tuple[Argument, ...] | None:
-    if type(value) is cst.Call and context.names.alternatives(value.func, scope) == []:
-        if type(value.func) is cst.Name and value.func.value == "dict":
-            return tuple(
-                Argument(a.keyword.value, a.keyword, a.value, a)
-                for a in value.args
-                if a.keyword is not None
-            )
+    if type(value) is cst.Call and _is_builtin_dict(context, value.func, scope):
+        return tuple(
+            Argument(a.keyword.value, a.keyword, a.value, a)
+            for a in value.args
+            if a.keyword is not None
+        )
     if type(value) is not cst.Dict:
         return None
     found = []

@@ -159,9 +159,9 @@ class Context:
         if name_change(path) is None and identity is not None:
             candidates.insert(1, identity)  # its module has moved: better its public name
         for candidate in candidates:
-            if candidate != path and self.db.identify(candidate) == identity:
-                if not self.missing(candidate):
-                    return Replacement(candidate, True, None, exact, note)
+            same = candidate != path and self.db.identify(candidate) == identity
+            if same and not self.missing(candidate):
+                return Replacement(candidate, True, None, exact, note)
         since = self.db.lifetime(new).since
         newest = self.db.at(self.db.newest).resolve(new) is not None
         return Replacement(new if newest else None, False, since, exact, note)
@@ -213,9 +213,9 @@ class Context:
         """Whether the file imports or names something, under any of its spellings."""
         for use in self.names.chains:
             for dotted in self.names.alternatives(use.node, use.scope):
-                if dotted is not None and package_of(dotted) in PACKAGES:
-                    if self.db.identify(dotted) == identity:
-                        return True
+                ours = dotted is not None and package_of(dotted) in PACKAGES
+                if ours and self.db.identify(dotted or "") == identity:
+                    return True
         return False
 
 

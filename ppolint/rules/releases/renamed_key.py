@@ -38,11 +38,14 @@ rule = Rule(
     needs=(("torchrl", "tensordict"), ("sample_log_prob",)),
     summary="A TensorDict key that the targeted release writes under another name",
     fix=Applicability.SAFE,
+    across_files=True,
 )
-# The project decides about the key itself.
-_CHOSEN = re.compile(
-    r"\blog_prob_keys?\b|set_composite_lp_aggregate|composite_lp_aggregate|COMPOSITE_LP_AGGREGATE"
+# Whoever says one of these decides about the key.
+_DECIDING = (
+    *("log_prob_key", "log_prob_keys"),
+    *("set_composite_lp_aggregate", "composite_lp_aggregate", "COMPOSITE_LP_AGGREGATE"),
 )
+_CHOSEN = re.compile(rf"\b({'|'.join(_DECIDING)})\b")
 
 
 @rule.check
@@ -60,12 +63,15 @@ def check(file: FileModel) -> Iterator[Finding]:
     if not renamed:
         return
     safe = len(renamed) == len(ctx.target.torchrl)
-    for use in ctx.names.strings:
-        if use.guarded or use.node.value[1:-1] != LOG_PROB.old:
-            continue
-        span = file.span(use.node)
-        if not _is_read(text, *span):
-            continue
+    reads = [
+        (use, file.span(use.node))
+        for use in ctx.names.strings
+        if not use.guarded and use.node.value[1:-1] == LOG_PROB.old
+    ]
+    reads = [(use, span) for use, span in reads if _is_read(text, *span)]
+    if not reads or _chosen_elsewhere(file):
+        return
+    for use, span in reads:
         quote = use.node.value[0]
         yield rule.at(
             span,
@@ -79,6 +85,15 @@ def check(file: FileModel) -> Iterator[Finding]:
                 applicability=Applicability.SAFE if safe else Applicability.SUGGEST,
             ),
         )
+
+
+def _chosen_elsewhere(file: FileModel) -> bool:
+    """Whether another file of the project decides about the key: actors and the code that reads
+    what they write are often apart."""
+    if file.project is None:
+        return False
+    file.searched_project = True
+    return any(file.project.mentioning(word) for word in _DECIDING)
 
 
 def _writes(text: str, key: str) -> bool:
