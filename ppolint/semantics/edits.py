@@ -32,11 +32,14 @@ def add_argument(file: FileModel, call: cst.Call, argument: str) -> Edit | None:
     start, end = file.span(last)
     closing = text.rfind(")", 0, file.span(call)[1])
     between = text[end:closing]
-    if "#" in between:
-        return None
     comma = between.lstrip().startswith(",")
     line = text.rfind("\n", 0, start) + 1
     indent = text[line:start]
+    if "#" in between:
+        if not comma or indent.strip() or "\n" not in between:
+            return None
+        newline = text.index("\n", end)
+        return Edit(newline, newline, f"\n{indent}{argument},")
     if "\n" not in between or indent.strip():
         return Edit(end, closing, f", {argument}")
     at = end + between.index(",") + 1 if comma else end
