@@ -27,6 +27,7 @@ ENVIRONMENT_PACKAGES = frozenset(
 )
 _TORCHRL = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 _STEP = re.compile(r"\.step\(")
+_SUBSCRIPT = re.compile(r"(?<=\w)\[[^\[\]]*\]")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
 _SIGNS = (".step(", *sorted(ENVIRONMENT_PACKAGES))
@@ -129,6 +130,7 @@ def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> 
     for match in _STEP.finditer(text):
         start = text.rfind("\n", max(0, match.start() - _LINE), match.start()) + 1
         targets, equals, _ = text[start : match.start()].partition("=")
+        targets = _SUBSCRIPT.sub("", targets)
         if equals and "#" not in targets and "(" not in targets:
             if targets.count(",") >= 3 or (targets.count(",") == 2 and ".reset(" in text):
                 return True
@@ -137,30 +139,35 @@ def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> 
 
 def connected(project: Project, path: str) -> bool:
     """Whether the file is imported, directly or not, by one that is about RL, or imports such."""
-    part = project.remembered("rl", lambda: _program_files(project))
+    part, programs = project.remembered("rl", lambda: _program_files(project))
     start = os.path.abspath(path)
-    return start in part or (bool(part) and any(p in part for p in project.imported_files(start)))
+    return start in part or (
+        bool(programs) and any(p in programs for p in project.imported_files(start))
+    )
 
 
-def _program_files(project: Project) -> frozenset[str]:
-    """The files that are about RL, and everything that they import."""
+def _program_files(project: Project) -> tuple[frozenset[str], frozenset[str]]:
+    """The files that are about RL with everything that they import; the same without what is part
+    of a large library that has little to do with RL."""
     speaking = []
     for path in project.files:
         text = project.text(path, keep=False)
         if any(sign in text for sign in _SIGNS) and speaks_of_environments(text):
             speaking.append(path)
     imported: dict[str, list[str]] = {}
-    out: set[str] = set()
+    part: set[str] = set(speaking)
+    programs: set[str] = set()
     for path in speaking:
-        out |= _reached(project, path, imported, speaking)
-    return frozenset(out)
+        reached = _reached(project, path, imported)
+        if len(reached) > _LARGE and len(reached.intersection(speaking)) < _SHARE * len(reached):
+            part.update(imported[path])
+        else:
+            programs |= reached
+    return frozenset(part | programs), frozenset(programs)
 
 
-def _reached(
-    project: Project, start: str, imported: dict[str, list[str]], speaking: list[str]
-) -> set[str]:
-    """A file and all that it imports; only itself and its imports when that is a large library
-    that has little to do with RL."""
+def _reached(project: Project, start: str, imported: dict[str, list[str]]) -> set[str]:
+    """A file and all that it imports, directly or not; `imported` remembers the answers."""
     seen = {start}
     reached = [start]
     while reached:
@@ -171,8 +178,6 @@ def _reached(
             found.update(imported[path])
         reached = sorted(found - seen)
         seen.update(reached)
-    if len(seen) > _LARGE and len(seen.intersection(speaking)) < _SHARE * len(seen):
-        return {start, *imported[start]}
     return seen
 
 
