@@ -105,6 +105,7 @@ def paired(options: dict[str, Any]) -> dict[str, Any]:
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Processes [default: one a core].")
 @click.option("--stdin-filename", metavar="PATH", help="With `-`: what standard input is called.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@click.option("--watch", is_flag=True, help="Lint again whenever a file changes.")
 @click.option("--show-files", is_flag=True, help="List the files that would be linted.")
 @click.option("--show-settings", is_flag=True, help="Show the settings of the first file.")
 def command(paths: tuple[str, ...], **options: Any) -> None:
@@ -117,7 +118,14 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
     from ppolint.settings.schema import ConfigurationError
 
     try:
-        status = check(paths or (".",), paired(options))
+        if options["watch"]:
+            from ppolint.cli.watch_check import watch
+
+            if "-" in paths:
+                raise ConfigurationError("standard input cannot be watched")
+            status = watch(paths or (".",), paired(options), check)
+        else:
+            status = check(paths or (".",), paired(options))
         sys.stdout.flush()
     except (ConfigurationError, MissingPath) as error:
         click.echo(f"error: {error}", err=True)

@@ -17,6 +17,12 @@ def with_ignores(source: Source, findings: Iterable[Diagnostic]) -> tuple[bytes,
 
     Findings about the file as such (it does not parse, a suppression is unused) get none.
     """
+    edits = ignore_edits(source, findings)
+    return (source.rewritten(edits) if edits else source.data), len(edits)
+
+
+def ignore_edits(source: Source, findings: Iterable[Diagnostic]) -> list[Edit]:
+    """The edits that write the comments."""
     lines = logical_lines(source.text)
     wanted: dict[int, set[str]] = {}
     for finding in findings:
@@ -32,4 +38,4 @@ def with_ignores(source: Source, findings: Iterable[Diagnostic]) -> tuple[bytes,
         blank = len(source.text[:end]) - len(source.text[:end].rstrip(" \t"))
         comment = f"  # ppolint: ignore[{', '.join(sorted(codes))}]"
         edits.append(Edit(end - blank, end, comment))
-    return (source.rewritten(edits) if edits else source.data), len(edits)
+    return edits

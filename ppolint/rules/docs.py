@@ -1,7 +1,7 @@
 """The pages about the rules, made from the docstrings of their modules.
 
 `python -m ppolint.rules.docs` writes the index of the registry, `docs/rules/*.md`, the table in
-`README.md` and the keys in `docs/configuration.md`; with `--check` it only tells which are stale.
+`README.md`, the keys in `docs/configuration.md` and their JSON schema; with `--check` it only tells which are stale.
 """
 
 from __future__ import annotations
@@ -191,6 +191,9 @@ def generated(root: Path = ROOT, broken: list[str] | None = None) -> dict[Path, 
         for mark, part in parts.items():
             text = _between(mark, part, text)
         made[root / name] = text
+    from ppolint.settings import json_schema
+
+    made[root / "docs" / "ppolint.schema.json"] = json_schema.text()
     return made
 
 

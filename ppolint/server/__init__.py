@@ -1,0 +1,1 @@
+"""The language server: findings as one types, fixes and pages of the rules at hand."""
