@@ -39,7 +39,10 @@ critic = ValueOperator(value_net, in_keys=["observation"])
 
 ## What happens at run time
 
-Nothing raises.
+`Normal(mean, std).log_prob(action)` has the shape of the action, `[N, A]`, and a loss that forgets
+`.sum(-1)` broadcasts. `ProbabilisticActor(..., distribution_class=IndependentNormal,
+return_log_prob=True)` writes "action_log_prob" of shape `[N]`. For a `GymEnv` with
+`categorical_action_encoding=True` the distribution is `torch.distributions.Categorical`.
 """
 
 from __future__ import annotations

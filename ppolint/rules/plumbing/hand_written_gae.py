@@ -33,8 +33,11 @@ advantage(batch)  # time-ordered, [B, T]: before flattening and sampling
 
 ## What happens at run time
 
-Nothing raises. One step of difference between stored `done` flags and the mask changes the
-advantage of every step before an episode end.
+Nothing raises. A loop that masks with one `done` flag takes a time limit for a terminal state: at
+each truncated step the advantage is off by `gamma * V(next)`, and the error decays backwards through
+the episode with `gamma * lmbda`. `GAE` bootstraps by ("next", "terminated") and cuts by
+("next", "done"). For plain tensors there is
+`torchrl.objectives.value.functional.vec_generalized_advantage_estimate`.
 """
 
 from __future__ import annotations

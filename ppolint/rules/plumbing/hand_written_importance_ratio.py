@@ -2,14 +2,14 @@
 
 ## What it does
 
-Finds `exp(new_log_prob - old_log_prob)` used as a weight that belongs to no PPO loss: the surrogate
-of TRPO, an unclipped policy gradient on old data, a KL diagnostic that computes its own ratio. A
-ratio that is truncated from one side (V-trace, ACER, Retrace) is left alone.
+Finds `exp(new_log_prob - old_log_prob)`, or the quotient of what two networks say about the same
+actions, used as a weight that belongs to no PPO loss: the surrogate of TRPO, an unclipped policy
+gradient on old data, a KL diagnostic that computes the ratio of the loss again. A ratio that is truncated from one side (V-trace, ACER, Retrace) is left alone.
 
 ## Why is this bad
 
 It is the part of a policy-gradient loss that is easiest to get wrong (inverted, or with a gradient
-through the old log-probability), and the loss modules of TorchRL compute and log it already.
+through the old log-probability), and the loss modules of TorchRL compute it already.
 
 ## Example
 
@@ -28,7 +28,8 @@ losses = PPOLoss(actor, critic)(batch)  # the unclipped surrogate; "kl_approx" i
 
 ## What happens at run time
 
-Nothing raises. Without a clip, one large ratio dominates the batch.
+Nothing raises. Without a clip, one large ratio dominates the batch; `PPOLoss` computes
+`-(ratio * advantage).mean()`, and has `max_importance_ratio=` against that.
 """
 
 from __future__ import annotations

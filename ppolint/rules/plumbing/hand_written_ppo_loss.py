@@ -31,13 +31,17 @@ losses = loss_module(minibatch)
 loss = losses["loss_objective"] + losses["loss_critic"] + losses["loss_entropy"]
 ```
 
-For a KL penalty use `KLPENPPOLoss`; for agents in groups `MAPPOLoss` or `IPPOLoss`; for tokens of a
-language model `torchrl.objectives.llm.GRPOLoss`.
+Bounds that differ are a pair: `clip_epsilon=(0.2, 0.28)`. For a KL penalty use
+`KLPENPPOLoss(actor, critic, dtarg=0.01, beta=1.0)`, which adapts `beta` itself; for agents in groups
+`MAPPOLoss` or `IPPOLoss`; for tokens of a language model `GRPOLoss`, `DAPO` or `CISPOLoss` of
+`torchrl.objectives.llm`.
 
 ## What happens at run time
 
-Nothing raises. Of 33 hand-written PPO programs with one mistake each, 18 still reached a return on
-CartPole that looks like learning. Code that is written from scratch on purpose says so with
+Nothing raises. An advantage of shape `(N, 1)` times a ratio of shape `(N,)` is an `(N, N)` product
+whose mean is finite and meaningless; `ClipPPOLoss` raises a `ValueError` on the same tensors, and on
+equal shapes computes the same number as the loop. Of 33 hand-written PPO programs with one mistake
+each, 18 still reached a return on CartPole that looks like learning. Code that is written from scratch on purpose says so with
 `# ppolint: from-scratch`.
 """
 

@@ -30,11 +30,13 @@ estimator = TDLambdaEstimator(gamma=gamma, lmbda=0.95, value_network=critic)
 estimator(batch)  # writes "advantage" and "value_target"
 ```
 
-Without a critic: `torchrl.envs.Reward2GoTransform(gamma=gamma)` on the replay buffer.
+`TD1Estimator` is the loop with bootstrapped ends. Without a critic: append
+`torchrl.envs.Reward2GoTransform(gamma=gamma, out_keys=["reward_to_go"])` to the replay buffer; without
+`out_keys` it replaces ("next", "reward").
 
 ## What happens at run time
 
-Nothing raises.
+Nothing raises. `Reward2GoTransform` does, on a batch that holds no episode end.
 """
 
 from __future__ import annotations

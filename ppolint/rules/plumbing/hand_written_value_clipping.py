@@ -21,10 +21,13 @@ value_loss = torch.max((value - returns) ** 2, (clipped - returns) ** 2).mean()
 ```python
 from torchrl.objectives import ClipPPOLoss
 
-loss_module = ClipPPOLoss(actor, critic, clip_epsilon=0.2, clip_value=eps)
+loss_module = ClipPPOLoss(
+    actor, critic, clip_epsilon=0.2, clip_value=eps, loss_critic_type="l2", critic_coeff=0.5
+)
 ```
 
-`clip_value=True` uses `clip_epsilon` for the value too.
+`clip_value=True` uses `clip_epsilon` for the value too. Without `loss_critic_type="l2"` the distance
+is smooth L1. The old value is read from "state_value", where `GAE` writes it.
 
 ## What happens at run time
 

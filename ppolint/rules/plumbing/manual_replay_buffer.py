@@ -29,7 +29,8 @@ memory.extend(batch)
 
 ## What happens at run time
 
-Nothing raises.
+Nothing raises. A full `ReplayBuffer` overwrites its oldest frames, and `sample()` returns one
+TensorDict.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ buffer.extend(batch.reshape(-1))
 
 ## What happens at run time
 
-Nothing raises.
+Nothing raises. Iterating over a `ReplayBuffer` with `SamplerWithoutReplacement` gives each frame
+exactly once an epoch, with every key of the batch.
 """
 
 from __future__ import annotations

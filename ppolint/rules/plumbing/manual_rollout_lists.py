@@ -36,7 +36,9 @@ for batch in collector:  # a TensorDict of shape [T], or [B, T] for a batched en
 
 ## What happens at run time
 
-Nothing raises. Lists that are appended to on different sides of the step are off by one.
+Nothing raises. Lists that are appended to on different sides of the step are off by one, and what is
+appended outside of `torch.no_grad()` keeps the graph of every step. No entry of a collector's batch
+requires grad, and the observation that ended an episode is kept under ("next", "observation").
 """
 
 from __future__ import annotations
