@@ -53,11 +53,9 @@ def _keeps_local_name(context: Context, binding: Binding, new_name: str) -> bool
         return True
     if any(shared for _, shared in context.users(binding)):
         return True
-    exported = any(
-        string.node.value[1:-1] == binding.name and string.scope is names.module
-        for string in names.strings
-    )
-    return exported or context.file.source.path.endswith("__init__.py")
+    # A string of that name: `__all__`, a quoted annotation, `getattr`.
+    quoted = any(string.node.value[1:-1] == binding.name for string in names.strings)
+    return quoted or context.file.source.path.endswith("__init__.py")
 
 
 def _move(context: Context, binding: Binding, module: str, imported: str) -> list[Edit]:
