@@ -25,20 +25,15 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
     from ppolint.semantics.pipeline import Pipeline
 
-RANDOM_TYPES = ("RANDOM",)
-_ORDERED_KEEPING = ("device", "copy", "cast", "method", "write", "module", "advantage", "loss")
 
-
-# -- losses and their data --------------------------------------------------------------------
+# -- losses and their data ----------------------------------------------------------------------
 def is_ppo(component: Any) -> bool:
     return isinstance(component, Loss) and component.is_ppo
 
 
 def ppo_steps(story: Story) -> list[Step]:
     """The steps in which a loss of the PPO family is computed with gradients."""
-    return [
-        s for s in story.of("loss") if any(is_ppo(c) for c in s.components) and not s.no_grad
-    ]
+    return [s for s in story.of("loss") if any(is_ppo(c) for c in s.components) and not s.no_grad]
 
 
 def on_policy_steps(story: Story) -> list[Step]:
@@ -63,11 +58,6 @@ def feeding_buffers(pipeline: Pipeline) -> dict[Buffer, tuple[Story, Step]]:
                 if path.origin == "buffer" and isinstance(path.component, Buffer):
                     out.setdefault(path.component, (story, step))
     return out
-
-
-def is_sampled(path: Path) -> bool:
-    """Whether a path's rows are drawn at random: from a buffer of rows, or by a permutation."""
-    return any(o.kind == "sample" for o in path.operations) or path.origin == "buffer"
 
 
 def trained_rollouts(pipeline: Pipeline) -> set[Value]:
@@ -121,7 +111,7 @@ def factors_of(file: FileModel, value: Value) -> list[Value]:
     return [core]
 
 
-# -- environments ---------------------------------------------------------------------------------
+# -- environments -------------------------------------------------------------------------------
 def is_batched(path: Path) -> bool | Unknown:
     """Whether the data of a collector or rollout has an environment dimension before time."""
     source = path.component
@@ -150,13 +140,17 @@ def _has_several_rows(env: Any) -> bool | Unknown:
     wrapped = base.argument("env") if isinstance(base, Environment) else None
     if not isinstance(wrapped, Value):
         return UNKNOWN
-    made = [leaf.args[0].dotted or "" for leaf in env.pipeline.wiring.leaves(wrapped) if leaf.op == "call"]
+    made = [
+        leaf.args[0].dotted or ""
+        for leaf in env.pipeline.wiring.leaves(wrapped)
+        if leaf.op == "call"
+    ]
     if made and all(name.endswith(("make_vec", "VectorEnv")) for name in made):
         return True
     return UNKNOWN
 
 
-# -- loops ------------------------------------------------------------------------------------------
+# -- loops --------------------------------------------------------------------------------------
 def collector_loops(story: Story) -> dict[Loop, Collector]:
     """The loops that get a batch of a collector in every iteration."""
     out: dict[Loop, Collector] = {}
@@ -211,11 +205,7 @@ def context_of(step: Step, *dotted: str) -> Value | None:
     return next((c for c in reversed(step.contexts) if manager(c) in dotted), None)
 
 
-# -- optimisation -------------------------------------------------------------------------------------
-def innermost(step: Step) -> Loop | None:
-    return step.loops[-1] if step.loops else None
-
-
+# -- optimisation -------------------------------------------------------------------------------
 def together(step: Step, story: Story, *kinds: str) -> list[Step]:
     """The steps of these kinds in the same innermost loop (or deeper) as `step`, in order."""
     depth = len(step.loops)
@@ -299,7 +289,9 @@ def links(pipeline: Pipeline) -> Iterator[tuple[Estimator, Loss]]:
             estimator = step.component
             if estimator.loss is not None:
                 continue
-            fed = {c for s in steps if _gets(pipeline, s, estimator) for c in s.components if is_ppo(c)}
+            fed = {
+                c for s in steps if _gets(pipeline, s, estimator) for c in s.components if is_ppo(c)
+            }
             if not fed and len(set(losses)) == 1 and len({s.component for s in applied}) == 1:
                 fed = set(losses)
             for loss in fed:
@@ -309,12 +301,10 @@ def links(pipeline: Pipeline) -> Iterator[tuple[Estimator, Loss]]:
 
 
 def _gets(pipeline: Pipeline, step: Step, estimator: Estimator) -> bool:
-    return any(
-        o.component is estimator for p in pipeline.history(step) for o in p.did("advantage")
-    )
+    return any(o.component is estimator for p in pipeline.history(step) for o in p.did("advantage"))
 
 
-# -- other files ------------------------------------------------------------------------------
+# -- other files --------------------------------------------------------------------------------
 def importing_pipelines(file: FileModel) -> Iterator[Pipeline]:
     """The pipelines of the training scripts that import this file, each understood once."""
     import os

@@ -1,16 +1,16 @@
 """A collector or environment with worker processes is never shut down.
 
 What it does
-    Reports a multi-process collector, or a `ParallelEnv` that a collector steps, of which neither
-    `shutdown()` nor `close()` is ever called. What is returned, stored or handed to other code is
-    somebody else's to close.
+    Reports a multi-process collector, or a `ParallelEnv` that a collector steps, of which
+    neither `shutdown()` nor `close()` is ever called. What is returned, stored or handed to
+    other code is somebody else's to close.
 
 Why is this bad
-    The workers live on after the loop: they hold memory and devices, and a script may hang at its
-    end or leave processes behind when it fails.
+    The workers live on after the loop: they hold memory and devices, and a script may hang at
+    its end or leave processes behind when it fails.
 
 Example
-    collector = MultiSyncCollector([make_env] * 8, policy, frames_per_batch=2048, total_frames=10**6)
+    collector = MultiSyncCollector([make_env] * 8, policy, frames_per_batch=2048)
     for data in collector:
         ...
 
@@ -22,7 +22,8 @@ Use instead
         collector.shutdown()
 
 What happens at run time
-    The worker processes are alive after the loop, until `shutdown()` or the end of the interpreter.
+    The worker processes are alive after the loop, until `shutdown()` or the end of the
+    interpreter.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ rule = Rule(
 
 
 # Collectors with worker processes on this machine; Ray and the others have services of their own.
-_LOCAL = frozenset({"MultiSyncCollector", "MultiAsyncCollector", "AsyncCollector", "MultiCollector"})
+_LOCAL = frozenset(
+    {"MultiSyncCollector", "MultiAsyncCollector", "AsyncCollector", "MultiCollector"}
+)
 
 
 @rule.check
@@ -83,4 +86,6 @@ def _is_closed(component: Any) -> bool:
 def _in_with(file: FileModel, component: Any) -> bool:
     """Whether it is entered as a context manager."""
     wanted = component.call.core
-    return any(wanted in c.args or c.core is wanted for s in file.pipeline.steps for c in s.contexts)
+    return any(
+        wanted in c.args or c.core is wanted for s in file.pipeline.steps for c in s.contexts
+    )

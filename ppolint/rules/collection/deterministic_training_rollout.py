@@ -1,13 +1,13 @@
 """`env.rollout(n, policy)` for training data, outside `ExplorationType.RANDOM`.
 
 What it does
-    Reports a rollout whose data reaches an on-policy loss, an advantage estimator or its buffer,
-    when neither `set_exploration_type(ExplorationType.RANDOM)` is around it nor
+    Reports a rollout whose data reaches an on-policy loss, an advantage estimator or its
+    buffer, when neither `set_exploration_type(ExplorationType.RANDOM)` is around it nor
     `default_interaction_type=RANDOM` in the actor.
 
 Why is this bad
-    A rollout takes the mode of the action distribution by default. PPO learns from the difference
-    between sampled actions: without any, there is nothing to learn from.
+    A rollout takes the mode of the action distribution by default. PPO learns from the
+    difference between sampled actions: without any, there is nothing to learn from.
 
 Example
     with torch.no_grad():
@@ -20,8 +20,8 @@ Use instead
     # or a Collector, which explores by default
 
 What happens at run time
-    Nothing is raised. From one start, the first actions of eight rollouts have a standard deviation
-    of 0; under `ExplorationType.RANDOM` they differ.
+    Nothing is raised. From one start, the first actions of eight rollouts have a standard
+    deviation of 0; under `ExplorationType.RANDOM` they differ.
 """
 
 from __future__ import annotations
@@ -57,7 +57,11 @@ def check(file: FileModel) -> Iterator[Finding]:
     for step in pipeline.steps:
         if step.kind != "rollout" or step.result.core not in trained:
             continue
-        if step.exploration is not None and step.exploration not in ("DETERMINISTIC", "MODE", "MEAN"):
+        if step.exploration is not None and step.exploration not in (
+            "DETERMINISTIC",
+            "MODE",
+            "MEAN",
+        ):
             continue
         if step.exploration is None and not training.only_known_contexts(step):
             continue
@@ -84,6 +88,11 @@ def _may_explore(pipeline: Any, policy: Any, exploration: Any) -> bool:
         return False
     for actor in pipeline.candidates(policy):
         sampler = actor.sampler if isinstance(actor, Module) else None
-        if not sampler or sampler.default_interaction not in (None, "DETERMINISTIC", "MODE", "MEAN"):
+        if not sampler or sampler.default_interaction not in (
+            None,
+            "DETERMINISTIC",
+            "MODE",
+            "MEAN",
+        ):
             return True
     return False

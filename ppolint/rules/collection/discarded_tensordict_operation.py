@@ -1,9 +1,9 @@
 """`td.to(device)`, `td.reshape(-1)` and the like as a statement.
 
 What it does
-    Reports operations that return a new TensorDict, used as a statement on data of a collector, a
-    rollout or a buffer. Modules, losses and environments move in place and are not reported, nor are
-    calls with `inplace=True`.
+    Reports operations that return a new TensorDict, used as a statement on data of a collector,
+    a rollout or a buffer. Modules, losses and environments move in place and are not reported,
+    nor are calls with `inplace=True`.
 
 Why is this bad
     A TensorDict is not changed by these operations: the old one is used afterwards.

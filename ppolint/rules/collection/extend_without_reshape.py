@@ -1,8 +1,8 @@
 """The batch of several environments goes into the buffer without `reshape(-1)`.
 
 What it does
-    Reports `buffer.extend(batch)` where the batch has an environment and a time dimension
-    (`[N, T]`) and the buffer feeds a PPO loss. Whole trajectories on purpose are left alone:
+    Reports `buffer.extend(batch)` where the batch has an environment and a time dimension (`[N,
+    T]`) and the buffer feeds a PPO loss. Whole trajectories on purpose are left alone:
     two-dimensional storages, samplers of slices, recurrent policies, minibatches that are
     flattened or get their advantage after sampling.
 
@@ -46,7 +46,9 @@ rule = Rule(
 )
 
 
-_KEEPS_ROWS = frozenset({"device", "copy", "cast", "method", "write", "module", "advantage", "loss"})
+_KEEPS_ROWS = frozenset(
+    {"device", "copy", "cast", "method", "write", "module", "advantage", "loss"}
+)
 _RECURRENT = ("LSTMModule", "GRUModule", "DecisionTransformer")
 
 

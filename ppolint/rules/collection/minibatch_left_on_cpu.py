@@ -5,7 +5,8 @@ What it does
     networks may be on an accelerator, when nothing moves the minibatch to their device.
 
 Why is this bad
-    The script works on a machine without an accelerator and fails on the one it was written for.
+    The script works on a machine without an accelerator and fails on the one it was written
+    for.
 
 Example
     buffer.extend(data.reshape(-1).cpu())
@@ -81,7 +82,9 @@ def _on_cpu(pipeline: Any, buffer: Any) -> bool:
         return False
     for step in fed:
         for path in step.data.paths:
-            moves = [o for o in path.operations if o.kind == "device" and o.name in ("to", "cpu", "cuda")]
+            moves = [
+                o for o in path.operations if o.kind == "device" and o.name in ("to", "cpu", "cuda")
+            ]
             if not moves:
                 return False
             last = moves[-1]

@@ -1,13 +1,13 @@
 """Frames of every batch are never trained on, or the total is not a multiple of the batch.
 
 What it does
-    Reports a loop of `frames // minibatch` minibatches where the division leaves a remainder, and
-    a collector whose `total_frames` is no multiple of `frames_per_batch`. Only known numbers are
-    compared.
+    Reports a loop of `frames // minibatch` minibatches where the division leaves a remainder,
+    and a collector whose `total_frames` is no multiple of `frames_per_batch`. Only known
+    numbers are compared.
 
 Why is this bad
-    The remaining frames are collected and thrown away in every epoch. A total that does not divide
-    makes the last batch go past it, and schedules computed from the total end early.
+    The remaining frames are collected and thrown away in every epoch. A total that does not
+    divide makes the last batch go past it, and schedules computed from the total end early.
 
 Example
     frames_per_batch, minibatch = 1000, 64
@@ -20,8 +20,8 @@ Use instead
         ...
 
 What happens at run time
-    40 of 1,000 frames are unused per epoch with minibatches of 64. A collector with batches of 30
-    and a total of 100 collects 120 frames, with a warning.
+    40 of 1,000 frames are unused per epoch with minibatches of 64. A collector with batches of
+    30 and a total of 100 collects 120 frames, with a warning.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A hand-written loop passes the result of `env.step` to `env.step` without `step_mdp`.
 
 What it does
-    Follows the TensorDict of a loop from one iteration to the next and reports `td = env.step(td)`
-    where neither `step_mdp`, `step_and_maybe_reset` nor `td["next"]` brings it to the next state.
-    Gymnasium's own `step` and single steps are not reported.
+    Follows the TensorDict of a loop from one iteration to the next and reports `td =
+    env.step(td)` where neither `step_mdp`, `step_and_maybe_reset` nor `td["next"]` brings it to
+    the next state. Gymnasium's own `step` and single steps are not reported.
 
 Why is this bad
-    `env.step` writes the new state under `"next"` and leaves the root as it is. The next iteration
-    acts on the old observation; `td["done"]` at the root never becomes true.
+    `env.step` writes the new state under `"next"` and leaves the root as it is. The next
+    iteration acts on the old observation; `td["done"]` at the root never becomes true.
 
 Example
     while not done:
@@ -23,8 +23,8 @@ Use instead
         td = step_mdp(td)
 
 What happens at run time
-    The root observation stays the same in every iteration and the root `done` false: a loop that
-    waits for it runs for ever. `td["reward"]` raises `KeyError`.
+    The root observation stays the same in every iteration and the root `done` false: a loop
+    that waits for it runs for ever. `td["reward"]` raises `KeyError`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ADVANCES = ("step_mdp", "advance", "maybe_reset", "_step_mdp", "reset")
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     told = set()
-    for at, event in enumerate(file.events):
+    for event in file.events:
         if event.kind != "method" or event.key not in _STEPS or len(event.args) != 1:
             continue
         span = file.at(event.node, event.site)
@@ -162,7 +162,9 @@ def _fix(file: FileModel, event: Any) -> Any:
     block = edits.block_of(file.tree, statement)
     if block is None or not isinstance(target, cst.Name):
         return None
-    if any(_key(u.args[1]) in ("reward", "done") for u in file.users(event.value) if u.op == "item"):
+    if any(
+        _key(u.args[1]) in ("reward", "done") for u in file.users(event.value) if u.op == "item"
+    ):
         return None
     later = block[block.index(statement) + 1 :]
     if not any(target.value in edits.text_of(file, s) for s in later):

@@ -1,13 +1,14 @@
 """A policy that the collector copied is never brought up to date.
 
 What it does
-    Reports a collector that has to work on a copy of the policy (another `policy_device` than the
-    policy's, a `policy_factory`, workers on other machines) and whose `update_policy_weights_()` is
-    never called. A policy that is shared, on one device, follows training by itself.
+    Reports a collector that has to work on a copy of the policy (another `policy_device` than
+    the policy's, a `policy_factory`, workers on other machines) and whose
+    `update_policy_weights_()` is never called. A policy that is shared, on one device, follows
+    training by itself.
 
 Why is this bad
-    The copy keeps its first weights: every batch is collected by the untrained policy, and PPO's
-    ratio drifts away from 1 with every update.
+    The copy keeps its first weights: every batch is collected by the untrained policy, and
+    PPO's ratio drifts away from 1 with every update.
 
 Example
     policy.to("cuda")
@@ -21,8 +22,8 @@ Use instead
         collector.update_policy_weights_()
 
 What happens at run time
-    Nothing is raised. After the weights of the trained policy are set to zero, a collector with a
-    copy goes on with the old actions; one that shares the policy stops moving at once.
+    Nothing is raised. After the weights of the trained policy are set to zero, a collector with
+    a copy goes on with the old actions; one that shares the policy stops moving at once.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ rule = Rule(
 )
 
 
-_REMOTE = frozenset({"DistributedCollector", "DistributedSyncCollector", "RPCCollector", "RayCollector"})
+_REMOTE = frozenset(
+    {"DistributedCollector", "DistributedSyncCollector", "RPCCollector", "RayCollector"}
+)
 _SYNC = ("update_policy_weights_", "receive_weights", "init_updater")
 _OWN_SYNC = (
     "weight_updater", "weight_sync_schemes", "local_weight_updater", "remote_weight_updater",

@@ -2,12 +2,12 @@
 
 What it does
     Follows the minibatches of a PPO loss back to their replay buffer and reports one without a
-    sampler, with a `RandomSampler`, or with priorities. Buffers of other data (expert data, logs,
-    off-policy losses) and samplers of trajectory slices are not reported.
+    sampler, with a `RandomSampler`, or with priorities. Buffers of other data (expert data,
+    logs, off-policy losses) and samplers of trajectory slices are not reported.
 
 Why is this bad
-    PPO's epochs are passes over one batch. With replacement, a pass sees some frames several times
-    and others not at all; with priorities the gradient is one of another objective.
+    PPO's epochs are passes over one batch. With replacement, a pass sees some frames several
+    times and others not at all; with priorities the gradient is one of another objective.
 
 Example
     buffer = ReplayBuffer(storage=LazyTensorStorage(frames_per_batch))
@@ -106,9 +106,7 @@ def _fix(file: FileModel, buffer: Any) -> Any:
         written = edits.text_of(file, node.func.value) + ".SamplerWithoutReplacement"
     else:
         modules = ("torchrl.data", "torchrl.data.replay_buffers")
-        found = edits.imported_beside(
-            file, node.func.value, "SamplerWithoutReplacement", modules
-        )
+        found = edits.imported_beside(file, node.func.value, "SamplerWithoutReplacement", modules)
         if found is None:
             return None
         written, added = found

@@ -1,26 +1,26 @@
 """`split_trajs=True` without a use of the mask: PPO trains on padding.
 
 What it does
-    Reports a collector with `split_trajs=True` in a file that trains a PPO loss and never reads the
-    `"mask"` entry.
+    Reports a collector with `split_trajs=True` in a file that trains a PPO loss and never reads
+    the `"mask"` entry.
 
 Why is this bad
-    Split trajectories are padded with zeros to the length of the longest one. The padding counts as
-    data: for the advantage, for the normalisation, for the loss.
+    Split trajectories are padded with zeros to the length of the longest one. The padding
+    counts as data: for the advantage, for the normalisation, for the loss.
 
 Example
-    collector = Collector(env, policy, frames_per_batch=2048, total_frames=1_000_000, split_trajs=True)
+    collector = Collector(env, policy, frames_per_batch=2048, split_trajs=True)
     for data in collector:
         buffer.extend(data.reshape(-1))
 
 Use instead
-    collector = Collector(env, policy, frames_per_batch=2048, total_frames=1_000_000)
+    collector = Collector(env, policy, frames_per_batch=2048)
     # or, with split trajectories:
         buffer.extend(data[data["collector", "mask"]])
 
 What happens at run time
-    Nothing is raised. Two environments and 56 frames, in episodes of 20 steps, come as a batch of 80
-    rows, 24 of them zeros.
+    Nothing is raised. Two environments and 56 frames, in episodes of 20 steps, come as a batch
+    of 80 rows, 24 of them zeros.
 """
 
 from __future__ import annotations

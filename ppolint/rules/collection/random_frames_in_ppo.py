@@ -1,22 +1,22 @@
 """`init_random_frames` in front of a PPO loss.
 
 What it does
-    Reports a collector with a positive `init_random_frames` in a file that trains a PPO loss on its
-    batches.
+    Reports a collector with a positive `init_random_frames` in a file that trains a PPO loss on
+    its batches.
 
 Why is this bad
-    Frames at random actions were not drawn from the policy. Their log-probability is stored as 0, so
-    the ratio of the first update is wrong for every row.
+    Frames at random actions were not drawn from the policy. Their log-probability is stored as
+    0, so the ratio of the first update is wrong for every row.
 
 Example
-    collector = Collector(env, policy, frames_per_batch=2048, total_frames=10**6, init_random_frames=5000)
+    collector = Collector(env, policy, frames_per_batch=2048, init_random_frames=5000)
 
 Use instead
-    collector = Collector(env, policy, frames_per_batch=2048, total_frames=10**6)
+    collector = Collector(env, policy, frames_per_batch=2048)
 
 What happens at run time
-    Nothing is raised. `action_log_prob` of the random batches is 0.0 everywhere and the loss reports
-    a clip fraction of 1.0: nearly all of their gradient is clipped away or wrong.
+    Nothing is raised. `action_log_prob` of the random batches is 0.0 everywhere and the loss
+    reports a clip fraction of 1.0: nearly all of their gradient is clipped away or wrong.
 """
 
 from __future__ import annotations

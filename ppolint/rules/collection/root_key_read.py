@@ -2,12 +2,12 @@
 
 What it does
     Reports these keys read from a batch of a collector, a rollout, a sample of a buffer or the
-    result of `env.step`, without `"next"`. Environments' own `_step`, plain dictionaries, and data
-    after `reset` or `step_mdp` are not reported.
+    result of `env.step`, without `"next"`. Environments' own `_step`, plain dictionaries, and
+    data after `reset` or `step_mdp` are not reported.
 
 Why is this bad
-    TorchRL keeps what a step returned under `"next"`. The root describes the state before the step:
-    it has no reward, it is not done, and its `episode_reward` lacks the last step.
+    TorchRL keeps what a step returned under `"next"`. The root describes the state before the
+    step: it has no reward, it is not done, and its `episode_reward` lacks the last step.
 
 Example
     episode_reward = data["episode_reward"][data["next", "done"]]
@@ -37,7 +37,10 @@ rule = Rule(
     code="PPO513",
     name="root-key-read",
     severity=Severity.WARNING,
-    needs=(("reward", "done", "terminated", "truncated", "episode_reward"), ("torchrl", "tensordict", "backward")),
+    needs=(
+        ("reward", "done", "terminated", "truncated", "episode_reward"),
+        ("torchrl", "tensordict", "backward"),
+    ),
     summary="A result of the step is read at the root of the batch",
     fix=Applicability.UNSAFE,
 )
@@ -81,7 +84,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             what = _WHAT.get(last, "at the root it is the flag of the state before the step")
             yield rule.at(
                 span,
-                f"{_shown(key)} of this step is under \"next\": {what}",
+                f'{_shown(key)} of this step is under "next": {what}',
                 help=f"read {_shown(('next', *((key,) if isinstance(key, str) else key)))}",
                 scope=site.frame.scope,
                 fix=_fix(file, node, site, key),
@@ -182,7 +185,9 @@ def _is_td(file: FileModel, value: Any, env: Any, depth: int = 0) -> bool:
     if depth > 10:
         return False
     if core.op == "carry":
-        return any(_is_td(file, v, env, depth + 1) for v in file.pipeline.wiring.carried(core) or ())
+        return any(
+            _is_td(file, v, env, depth + 1) for v in file.pipeline.wiring.carried(core) or ()
+        )
     if core.op in ("phi", "after"):
         return any(_is_td(file, v, env, depth + 1) for v in core.args)
     if core.op != "call":

@@ -1,12 +1,13 @@
 """A changed reward is written at the root of the batch.
 
 What it does
-    Reports `batch["reward"] = ...` and `batch.set("reward", ...)` on data of a collector, a rollout
-    or a buffer. Inside an environment's `_step`, and in TensorDicts built by hand, the root is right.
+    Reports `batch["reward"] = ...` and `batch.set("reward", ...)` on data of a collector, a
+    rollout or a buffer. Inside an environment's `_step`, and in TensorDicts built by hand, the
+    root is right.
 
 Why is this bad
-    Estimators and losses read the reward under `("next", "reward")`. The new one is ignored, and the
-    old one is trained on.
+    Estimators and losses read the reward under `("next", "reward")`. The new one is ignored,
+    and the old one is trained on.
 
 Example
     batch["reward"] = 0.1 * batch["next", "reward"]
@@ -17,7 +18,8 @@ Use instead
     gae(batch)
 
 What happens at run time
-    Nothing is raised. With a root reward of a million in every step the advantages are the same.
+    Nothing is raised. With a root reward of a million in every step the advantages are the
+    same.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         key = ("next", step.name) if isinstance(step.name, str) else ("next", *step.name)
         yield rule.at(
             step.span,
-            "advantage estimators read the reward under \"next\": this one, at the root, is never "
+            'advantage estimators read the reward under "next": this one, at the root, is never '
             "used",
             help="write it to " + ", ".join(f'"{k}"' for k in key),
             scope=step.scope,
@@ -81,7 +83,11 @@ def _fix(file: FileModel, step: Any) -> Any:
     if isinstance(node, cst.Subscript):
         start, _ = file.span(node.slice[0])
         return rule.mend('write it under "next"', Edit(start, start, '"next", '))
-    if isinstance(node, cst.Call) and node.args and isinstance(node.args[0].value, cst.SimpleString):
+    if (
+        isinstance(node, cst.Call)
+        and node.args
+        and isinstance(node.args[0].value, cst.SimpleString)
+    ):
         start, end = file.span(node.args[0].value)
         text = file.source.text[start:end]
         return rule.mend('write it under "next"', Edit(start, end, f'("next", {text})'))

@@ -1,12 +1,12 @@
 """A sample of a TorchRL replay buffer is taken apart as if it were a tuple.
 
 What it does
-    Reports `rows, *_ = buffer.sample()`, `rows, _ = buffer.sample()` and `buffer.sample()[0]` of a
-    buffer that stores TensorDicts, unless `return_info=True` asks for a tuple.
+    Reports `rows, *_ = buffer.sample()`, `rows, _ = buffer.sample()` and `buffer.sample()[0]`
+    of a buffer that stores TensorDicts, unless `return_info=True` asks for a tuple.
 
 Why is this bad
-    `sample` returns one TensorDict. Unpacking iterates over its rows: the first target is the first
-    row, so every minibatch consists of one frame.
+    `sample` returns one TensorDict. Unpacking iterates over its rows: the first target is the
+    first row, so every minibatch consists of one frame.
 
 Example
     subdata, *_ = buffer.sample(sub_batch_size)
@@ -15,8 +15,8 @@ Use instead
     subdata = buffer.sample(sub_batch_size)
 
 What happens at run time
-    Nothing is raised by the starred form: the loss accepts the single row. With as many targets as
-    there are not rows, `ValueError: too many values to unpack`.
+    Nothing is raised by the starred form: the loss accepts the single row. With as many targets
+    as there are not rows, `ValueError: too many values to unpack`.
 """
 
 from __future__ import annotations

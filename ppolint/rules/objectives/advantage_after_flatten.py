@@ -1,13 +1,13 @@
 """`reshape(-1)` before GAE.
 
 What it does
-    Reports data that is flattened before an advantage estimator is applied to it. An error for a
-    batch of several environments, information for a single one, a warning where that cannot be seen.
-    A batch that is put back into shape before is not reported.
+    Reports data that is flattened before an advantage estimator is applied to it. An error for
+    a batch of several environments, information for a single one, a warning where that cannot
+    be seen. A batch that is put back into shape before is not reported.
 
 Why is this bad
-    Flattened, the last step of one environment is followed by the first of the next: GAE carries the
-    advantage across that border, all the way back through the environment.
+    Flattened, the last step of one environment is followed by the first of the next: GAE
+    carries the advantage across that border, all the way back through the environment.
 
 Example
     data = data.reshape(-1)
@@ -20,8 +20,8 @@ Use instead
     buffer.extend(data)
 
 What happens at run time
-    Nothing is raised. With four environments of 16 steps, 48 of 64 advantages are wrong, by up to 60
-    where their standard deviation is 18. With a single environment nothing changes.
+    Nothing is raised. With four environments of 16 steps, 48 of 64 advantages are wrong, by up
+    to 60 where their standard deviation is 18. With a single environment nothing changes.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """GAE on a minibatch of shuffled rows.
 
 What it does
-    Reports an advantage estimator applied to samples of a buffer of single frames, or to rows picked
-    by a permutation. Samplers of slices, stored trajectories, contiguous windows and whole
-    environments picked by index keep the order of time and are not reported.
+    Reports an advantage estimator applied to samples of a buffer of single frames, or to rows
+    picked by a permutation. Samplers of slices, stored trajectories, contiguous windows and
+    whole environments picked by index keep the order of time and are not reported.
 
 Why is this bad
-    GAE takes each row for the successor of the one before. Of shuffled rows, the advantage mixes
-    frames that have nothing to do with each other, and overwrites a right one if there was any.
+    GAE takes each row for the successor of the one before. Of shuffled rows, the advantage
+    mixes frames that have nothing to do with each other, and overwrites a right one if there
+    was any.
 
 Example
     for _ in range(minibatches):

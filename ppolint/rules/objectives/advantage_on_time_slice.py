@@ -2,8 +2,8 @@
 
 What it does
     Reports an advantage estimator applied to one column of a batch of a collector or rollout
-    (`[:, j]`, `unbind(1)`). Windows of time (`[:, :n]`) and single environments (`[i]`) keep the time
-    axis and are not reported.
+    (`[:, j]`, `unbind(1)`). Windows of time (`[:, :n]`) and single environments (`[i]`) keep
+    the time axis and are not reported.
 
 Why is this bad
     The batch is `[environments, time]`. One column has no time axis left, and GAE takes the
@@ -21,8 +21,9 @@ Use instead
         loss = loss_module(batch[:, j])
 
 What happens at run time
-    Nothing is raised. The advantages of a column are those of another problem, and `"advantage"` is
-    not in the batch afterwards, so the loss computes one more on its own slice.
+    Nothing is raised. The advantages of a column are those of another problem, and
+    `"advantage"` is not in the batch afterwards, so the loss computes one more on its own
+    slice.
 """
 
 from __future__ import annotations

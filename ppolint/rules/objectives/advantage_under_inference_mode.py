@@ -1,13 +1,13 @@
 """GAE under `torch.inference_mode()`, then a backward pass over its result.
 
 What it does
-    Reports an estimator under `inference_mode` when the batch itself, or a view of it, reaches a
-    loss. Rows that were copied since (through a buffer, by a tensor of indices) are ordinary tensors
-    again and are not reported.
+    Reports an estimator under `inference_mode` when the batch itself, or a view of it, reaches
+    a loss. Rows that were copied since (through a buffer, by a tensor of indices) are ordinary
+    tensors again and are not reported.
 
 Why is this bad
-    Tensors made in inference mode cannot be saved for the backward pass. `torch.no_grad()` is what is
-    meant; and estimators do not track gradients anyway.
+    Tensors made in inference mode cannot be saved for the backward pass. `torch.no_grad()` is
+    what is meant; and estimators do not track gradients anyway.
 
 Example
     with torch.inference_mode():

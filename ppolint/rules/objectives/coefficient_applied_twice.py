@@ -1,12 +1,13 @@
 """`entropy_coeff` or `critic_coeff` applied to terms that carry it already.
 
 What it does
-    Reports a factor in front of `loss["loss_critic"]` or `loss["loss_entropy"]` when the loss module
-    has a coefficient of its own for that term. A loss with coefficients of 1 may be weighted by hand.
+    Reports a factor in front of `loss["loss_critic"]` or `loss["loss_entropy"]` when the loss
+    module has a coefficient of its own for that term. A loss with coefficients of 1 may be
+    weighted by hand.
 
 Why is this bad
-    The loss multiplies its terms by `critic_coeff` and `entropy_coeff` before it returns them. Applied
-    again, the effective coefficients are the squares: 0.25 for 0.5, 0.0001 for 0.01.
+    The loss multiplies its terms by `critic_coeff` and `entropy_coeff` before it returns them.
+    Applied again, the effective coefficients are the squares: 0.25 for 0.5, 0.0001 for 0.01.
 
 Example
     loss_module = ClipPPOLoss(actor, critic, entropy_coeff=0.01)

@@ -1,9 +1,9 @@
 """`loss.entropy_coef = x`: an attribute that the loss does not read.
 
 What it does
-    Reports assignments to attributes of a TorchRL loss that are close to, but are not, the ones it
-    reads: `entropy_coeff`, `critic_coeff`, `clip_epsilon`. The author's own subclasses and objects
-    are not reported.
+    Reports assignments to attributes of a TorchRL loss that are close to, but are not, the ones
+    it reads: `entropy_coeff`, `critic_coeff`, `clip_epsilon`. The author's own subclasses and
+    objects are not reported.
 
 Why is this bad
     Python makes a new attribute. The coefficient that was to be annealed stays as it was.
@@ -33,7 +33,25 @@ rule = Rule(
     code="PPO610",
     name="dead-coefficient-attribute",
     severity=Severity.WARNING,
-    needs=(("entropy_coef", "ent_coef", "critic_coef", "vf_coef", "value_coef", "value_loss_coef", "value_coeff", "vf_coeff", "ent_coeff", "clip_eps", "clip_param", "clip_range", "eps_clip", "epsilon_clip", "clip_coef"),),
+    needs=(
+        (
+            "entropy_coef",
+            "ent_coef",
+            "critic_coef",
+            "vf_coef",
+            "value_coef",
+            "value_loss_coef",
+            "value_coeff",
+            "vf_coeff",
+            "ent_coeff",
+            "clip_eps",
+            "clip_param",
+            "clip_range",
+            "eps_clip",
+            "epsilon_clip",
+            "clip_coef",
+        ),
+    ),
     summary="A coefficient is assigned to an attribute that the loss never reads",
     fix=Applicability.UNSAFE,
 )

@@ -1,12 +1,13 @@
 """GAE uses a critic that the loss does not train.
 
 What it does
-    Compares the critic of an advantage estimator with that of the PPO loss it works for. Two parts of
-    one model, two wrappers of one network, and copies that are kept up to date are not reported.
+    Compares the critic of an advantage estimator with that of the PPO loss it works for. Two
+    parts of one model, two wrappers of one network, and copies that are kept up to date are not
+    reported.
 
 Why is this bad
-    The critic in the estimator never learns: the advantages stay those of a random value function,
-    while another critic is trained that nothing uses.
+    The critic in the estimator never learns: the advantages stay those of a random value
+    function, while another critic is trained that nothing uses.
 
 Example
     gae = GAE(gamma=0.99, lmbda=0.95, value_network=make_critic())

@@ -5,8 +5,8 @@ What it does
     `normalize_advantage=True`.
 
 Why is this bad
-    The second normalisation undoes what the first one was chosen for: per batch or per minibatch is
-    a decision, and the code says both.
+    The second normalisation undoes what the first one was chosen for: per batch or per
+    minibatch is a decision, and the code says both.
 
 Example
     gae = GAE(gamma=0.99, lmbda=0.95, value_network=critic, average_gae=True)
@@ -69,7 +69,11 @@ def _by_hand(file: FileModel) -> Iterator[Finding]:
 
     pipeline = file.pipeline
     losses = [
-        c for _, steps in training.trained_stories(pipeline) for s in steps for c in s.components if c
+        c
+        for _, steps in training.trained_stories(pipeline)
+        for s in steps
+        for c in s.components
+        if c
     ]
     if not losses or any(c.flag("normalize_advantage", False) is not True for c in losses):
         return

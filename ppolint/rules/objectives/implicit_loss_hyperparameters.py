@@ -1,12 +1,12 @@
 """Hyperparameters of a PPO loss that are left unsaid.
 
 What it does
-    Reports a PPO loss that does not say how it treats the advantage, the entropy, the critic's share
-    and the critic's distance. Off by default.
+    Reports a PPO loss that does not say how it treats the advantage, the entropy, the critic's
+    share and the critic's distance. Off by default.
 
 Why is this bad
-    TorchRL's defaults differ from those of the reference implementations. Who reads the script, or
-    ports it, should not have to know them.
+    TorchRL's defaults differ from those of the reference implementations. Who reads the script,
+    or ports it, should not have to know them.
 
 Example
     loss_module = ClipPPOLoss(actor, critic)
@@ -18,8 +18,8 @@ Use instead
     )
 
 What happens at run time
-    Left unsaid: the advantage is not normalised, the entropy has a coefficient of 0.01, the critic
-    one of 1.0, and the critic's distance is `smooth_l1`.
+    Left unsaid: the advantage is not normalised, the entropy has a coefficient of 0.01, the
+    critic one of 1.0, and the critic's distance is `smooth_l1`.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 What it does
     Looks at what reaches `backward()`: of a PPO loss, `loss_objective`, `loss_critic` and
-    `loss_entropy` should. Reports a sum that lacks one, and a sum over all values. A term that is
-    switched off (`entropy_bonus=False`, a coefficient of 0 or None) may be left out.
+    `loss_entropy` should. Reports a sum that lacks one, and a sum over all values. A term that
+    is switched off (`entropy_bonus=False`, a coefficient of 0 or None) may be left out.
 
 Why is this bad
-    Without `loss_critic` the critic never learns; without `loss_entropy` the coefficient that was
-    chosen has no effect. The other entries (`ESS`, `entropy`, `kl_approx`, ...) are diagnostics: they
-    carry no gradient, and a sum with them means nothing.
+    Without `loss_critic` the critic never learns; without `loss_entropy` the coefficient that
+    was chosen has no effect. The other entries (`ESS`, `entropy`, `kl_approx`, ...) are
+    diagnostics: they carry no gradient, and a sum with them means nothing.
 
 Example
     loss = loss_vals["loss_objective"] + loss_vals["loss_critic"]
@@ -42,7 +42,6 @@ rule = Rule(
 
 
 _TERMS = ("loss_objective", "loss_critic", "loss_entropy")
-_READERS = ("item", "detach", "keys", "values", "items", "get", "cpu", "mean")
 
 
 @rule.check
@@ -95,8 +94,10 @@ def _is_wanted(file: FileModel, loss: Any, term: str) -> bool:
     """Whether the loss has that term and it counts."""
     from ppolint.semantics import training
 
-    if not loss.sealed or term == "loss_objective":
-        return term == "loss_objective"
+    if term == "loss_objective":
+        return True
+    if not loss.sealed:
+        return False
     if term == "loss_entropy":
         if loss.flag("entropy_bonus", True) is not True:
             return False
@@ -119,8 +120,6 @@ def _minimised(file: FileModel, story: Any, step: Any) -> tuple[Any, list[Any], 
 
     The terms are None when the loss goes somewhere that cannot be seen.
     """
-    from ppolint.semantics.values import walk
-
     result = step.result.core
     reached: set[str] = set()
     sums: list[Any] = []
@@ -144,7 +143,6 @@ def _minimised(file: FileModel, story: Any, step: Any) -> tuple[Any, list[Any], 
             sums.append(place)
     if any(not b.operand or _is_opaque(b.operand) for b in story.of("backward")):
         return None, [], None
-    del walk
     return reached, sums, None
 
 
@@ -273,6 +271,8 @@ def _fix(file: FileModel, node: Any, site: Any, step: Any, missing: list[str]) -
     """Append the missing terms to the sum, written like the ones it has."""
     import re
 
+    import libcst as cst
+
     if not site.frame.module.main:
         return None
     start, end = file.span(node)
@@ -282,8 +282,6 @@ def _fix(file: FileModel, node: Any, site: Any, step: Any, missing: list[str]) -
         return None
     name, opening, quote, _, closing = found.groups()
     terms = "".join(f" + {name}{opening}{quote}{term}{quote}{closing}" for term in missing)
-    import libcst as cst
-
     if not isinstance(node, (cst.BinaryOperation, cst.Subscript)):
         return None
     return rule.mend("add the missing terms", Edit(end, end, terms))

@@ -1,14 +1,14 @@
 """Minibatches without an advantage reach a PPO loss.
 
 What it does
-    Follows the minibatches of a PPO loss back through buffers and permutations. Reports the loss
-    when no advantage estimator (of any kind, `loss.value_estimator` included) and no write of the
-    advantage came before the rows were shuffled. A loss on the whole, ordered batch is not
-    reported: it computes the same advantage itself.
+    Follows the minibatches of a PPO loss back through buffers and permutations. Reports the
+    loss when no advantage estimator (of any kind, `loss.value_estimator` included) and no write
+    of the advantage came before the rows were shuffled. A loss on the whole, ordered batch is
+    not reported: it computes the same advantage itself.
 
 Why is this bad
-    Without an advantage the loss computes one from the rows it is given, as if each followed the
-    one before it. Of shuffled rows that is noise.
+    Without an advantage the loss computes one from the rows it is given, as if each followed
+    the one before it. Of shuffled rows that is noise.
 
 Example
     buffer.extend(data.reshape(-1))
@@ -206,4 +206,6 @@ def _is_permutation(file: FileModel, operation: Any) -> bool:
     return False
 
 
-_SHUFFLES = frozenset({"randperm", "permutation", "shuffle", "randint", "BatchSampler", "SubsetRandomSampler"})
+_SHUFFLES = frozenset(
+    {"randperm", "permutation", "shuffle", "randint", "BatchSampler", "SubsetRandomSampler"}
+)

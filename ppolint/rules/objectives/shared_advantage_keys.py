@@ -1,13 +1,13 @@
 """Losses of several groups of agents read and write one advantage.
 
 What it does
-    Reports PPO losses of several groups (in a loop over groups, or one by one) with keys of their own
-    for values or actions, but not for `advantage` and `value_target`, when their estimators work on
-    one batch.
+    Reports PPO losses of several groups (in a loop over groups, or one by one) with keys of
+    their own for values or actions, but not for `advantage` and `value_target`, when their
+    estimators work on one batch.
 
 Why is this bad
-    Each estimator overwrites the advantage of the one before: every group is trained on the last
-    group's advantage.
+    Each estimator overwrites the advantage of the one before: every group is trained on the
+    last group's advantage.
 
 Example
     for group in env.group_map:
@@ -74,7 +74,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         told.add(step.span)
         yield rule.at(
             step.span,
-            "the losses of all groups use the key \"advantage\": each estimator overwrites the one "
+            'the losses of all groups use the key "advantage": each estimator overwrites the one '
             "before, and every group trains on the last one's advantage",
             help='set `advantage=(group, "advantage")` and `value_target=(group, "value_target")`',
             scope=step.scope,

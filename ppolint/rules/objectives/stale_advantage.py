@@ -4,8 +4,9 @@ What it does
     Reports an estimator outside the loop over epochs of the loss that uses its advantage.
 
 Why is this bad
-    The critic changes during an epoch; the advantage of the next one is better computed with the
-    critic as it is by then. Both orders are in use: TorchRL's PPO scripts compute it in every epoch.
+    The critic changes during an epoch; the advantage of the next one is better computed with
+    the critic as it is by then. Both orders are in use: TorchRL's PPO scripts compute it in
+    every epoch.
 
 Example
     gae(data)
@@ -21,8 +22,8 @@ Use instead
             update(minibatch)
 
 What happens at run time
-    After ten updates at a learning rate of 0.01 the advantages of a batch of 64 differ from those
-    computed before them.
+    After ten updates at a learning rate of 0.01 the advantages of a batch of 64 differ from
+    those computed before them.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def check(file: FileModel) -> Iterator[Finding]:
                     applied = _step_of(story, operation)
                     if applied is None or applied.span in told:
                         continue
-                    if training.told_there([applied, step], [*applied.components, *step.components]):
+                    if training.told_there(
+                        [applied, step], [*applied.components, *step.components]
+                    ):
                         continue
                     if _epochs_between(file, story, applied, step):
                         told.add(applied.span)

@@ -1,11 +1,13 @@
 """Gradients are clipped when they are not used any more, or before they exist.
 
 What it does
-    Reports `clip_grad_norm_` and `clip_grad_value_` in a loop where no gradient is computed before
-    them and used after them. A call with an infinite limit, to measure the norm, is not reported.
+    Reports `clip_grad_norm_` and `clip_grad_value_` in a loop where no gradient is computed
+    before them and used after them. A call with an infinite limit, to measure the norm, is not
+    reported.
 
 Why is this bad
-    The step was taken with the full gradient. Large updates that the clipping was to prevent happen.
+    The step was taken with the full gradient. Large updates that the clipping was to prevent
+    happen.
 
 Example
     loss.backward()
@@ -18,7 +20,8 @@ Use instead
     optim.step()
 
 What happens at run time
-    Nothing is raised. With a limit of 0.001 and plain gradient descent the step is longer than 0.1.
+    Nothing is raised. With a limit of 0.001 and plain gradient descent the step is longer than
+    0.1.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 What it does
     Reports a rollout, between two batches of a collector, on the environment object that the
-    collector was given (as it is, or by a `lambda` that returns it). An environment of its own, a
-    factory, and rollouts before or after training are not reported.
+    collector was given (as it is, or by a `lambda` that returns it). An environment of its own,
+    a factory, and rollouts before or after training are not reported.
 
 Why is this bad
-    The collector goes on from the state it remembers, in an environment that the evaluation has moved
-    elsewhere. The first transition of the next batch joins two different trajectories.
+    The collector goes on from the state it remembers, in an environment that the evaluation has
+    moved elsewhere. The first transition of the next batch joins two different trajectories.
 
 Example
     collector = Collector(env, policy, frames_per_batch=1000, total_frames=100_000)

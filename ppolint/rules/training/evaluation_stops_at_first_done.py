@@ -2,8 +2,8 @@
 
 What it does
     Reports `rollout` on a `ParallelEnv` or `SerialEnv` with a policy and without
-    `break_when_any_done=False` or `break_when_all_done=True`, when the rewards of the result are
-    summed or averaged and it is not training data.
+    `break_when_any_done=False` or `break_when_all_done=True`, when the rewards of the result
+    are summed or averaged and it is not training data.
 
 Why is this bad
     The rollout ends as soon as one environment is done. All other episodes are cut off at that
@@ -18,7 +18,8 @@ Use instead
     td = eval_env.rollout(1000, policy, break_when_any_done=False)
 
 What happens at run time
-    Nothing is raised. Of four CartPoles, fewer than four episodes have ended when the rollout does.
+    Nothing is raised. Of four CartPoles, fewer than four episodes have ended when the rollout
+    does.
 """
 
 from __future__ import annotations

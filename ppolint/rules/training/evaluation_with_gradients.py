@@ -1,12 +1,13 @@
 """A rollout of the policy for evaluation, outside `torch.no_grad()`.
 
 What it does
-    Reports rollouts of a policy between two batches of training, or under a deterministic exploration
-    type, whose data is not trained on and around which gradients are not switched off.
+    Reports rollouts of a policy between two batches of training, or under a deterministic
+    exploration type, whose data is not trained on and around which gradients are not switched
+    off.
 
 Why is this bad
-    The graph of every step is kept until the data is dropped: memory grows with the length of the
-    rollout, for nothing.
+    The graph of every step is kept until the data is dropped: memory grows with the length of
+    the rollout, for nothing.
 
 Example
     with set_exploration_type(ExplorationType.DETERMINISTIC):
@@ -17,7 +18,8 @@ Use instead
         eval_rollout = eval_env.rollout(1000, policy)
 
 What happens at run time
-    Nothing is raised. The actions of the rollout have a `grad_fn`, and its `loc` requires gradients.
+    Nothing is raised. The actions of the rollout have a `grad_fn`, and its `loc` requires
+    gradients.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 What it does
     Reports `MEAN` as exploration type beside actors with `TanhNormal`, `Categorical`,
-    `OneHotCategorical` and the like. With a plain Normal the mean is exact, and nothing is reported.
+    `OneHotCategorical` and the like. With a plain Normal the mean is exact, and nothing is
+    reported.
 
 Why is this bad
-    `DETERMINISTIC` takes the best deterministic action a distribution offers. `MEAN` asks for its
-    mean: a Monte-Carlo estimate for `TanhNormal`, and no number at all for categorical ones.
+    `DETERMINISTIC` takes the best deterministic action a distribution offers. `MEAN` asks for
+    its mean: a Monte-Carlo estimate for `TanhNormal`, and no number at all for categorical
+    ones.
 
 Example
     with set_exploration_type(ExplorationType.MEAN):
@@ -17,8 +19,8 @@ Use instead
         env.rollout(1000, policy)
 
 What happens at run time
-    `TanhNormal`: actions differ from call to call by 0.1 and more. `Categorical`: an action far out
-    of range, and `RuntimeError` in the log-probability. `OneHotCategorical`: NaN.
+    `TanhNormal`: actions differ from call to call by 0.1 and more. `Categorical`: an action far
+    out of range, and `RuntimeError` in the log-probability. `OneHotCategorical`: NaN.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ rule = Rule(
     code="PPO714",
     name="exploration-type-mean",
     severity=Severity.WARNING,
-    needs=(("MEAN", "mean"), ("ExplorationType", "InteractionType", "set_exploration_type", "set_exploration_mode")),
+    needs=(
+        ("MEAN", "mean"),
+        ("ExplorationType", "InteractionType", "set_exploration_type", "set_exploration_mode"),
+    ),
     summary="ExplorationType.MEAN where the distribution has no exact mean",
     fix=Applicability.SAFE,
 )

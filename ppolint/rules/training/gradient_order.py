@@ -1,9 +1,9 @@
 """`zero_grad()` between `backward()` and `step()`.
 
 What it does
-    Reports gradients that are cleared after they were computed and before the optimiser uses them.
-    Optimisers that take turns, and clearing under a condition (a loss that is not finite), are not
-    reported.
+    Reports gradients that are cleared after they were computed and before the optimiser uses
+    them. Optimisers that take turns, and clearing under a condition (a loss that is not
+    finite), are not reported.
 
 Why is this bad
     The step is taken with gradients of zero (or none): the parameters stay where they are.

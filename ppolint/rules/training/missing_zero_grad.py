@@ -1,9 +1,9 @@
 """A loop with `backward()` and `step()` and no `zero_grad()`.
 
 What it does
-    Reports a loop that computes a TorchRL loss, takes its gradients and steps an optimiser, in which
-    nothing clears the gradients. Accumulation on purpose (a step or a clearing under a condition,
-    gradients set to None) is not reported.
+    Reports a loop that computes a TorchRL loss, takes its gradients and steps an optimiser, in
+    which nothing clears the gradients. Accumulation on purpose (a step or a clearing under a
+    condition, gradients set to None) is not reported.
 
 Why is this bad
     `backward()` adds to the gradients that are there. Every step is taken along the sum of all
@@ -23,8 +23,8 @@ Use instead
         optim.step()
 
 What happens at run time
-    Nothing is raised. The gradient of the third minibatch is more than one and a half times as long
-    as its own.
+    Nothing is raised. The gradient of the third minibatch is more than one and a half times as
+    long as its own.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if backward is None or backward.span in told:
                 continue
             group = training.together(backward, story, "step", "zero_grad", "loss")
-            stepped = [
-                s for s in group if s.kind == "step" and isinstance(s.component, Optimiser)
-            ]
+            stepped = [s for s in group if s.kind == "step" and isinstance(s.component, Optimiser)]
             if not stepped or any(s.kind == "zero_grad" for s in group):
                 continue
             if not any(s.kind == "loss" for s in story.steps):

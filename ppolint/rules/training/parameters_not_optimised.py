@@ -1,13 +1,13 @@
 """A network of the loss whose parameters no optimiser has.
 
 What it does
-    Compares the parameters that the stepping optimisers were given with the actor and the critic of
-    the PPO loss. Silent when the parameters of an optimiser cannot be seen in full, or when a network
-    is frozen on purpose.
+    Compares the parameters that the stepping optimisers were given with the actor and the
+    critic of the PPO loss. Silent when the parameters of an optimiser cannot be seen in full,
+    or when a network is frozen on purpose.
 
 Why is this bad
-    The network gets gradients and never changes. A critic that stays as it was initialised makes
-    every advantage a random number plus the return.
+    The network gets gradients and never changes. A critic that stays as it was initialised
+    makes every advantage a random number plus the return.
 
 Example
     loss_module = ClipPPOLoss(actor, critic)

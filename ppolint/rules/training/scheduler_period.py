@@ -1,13 +1,13 @@
 """A scheduler stepped per minibatch with a period counted in batches, or the reverse.
 
 What it does
-    Compares the period of a scheduler (`T_max`, `total_iters`, `total_steps`) with the loop it is
-    stepped in: a period of `total_frames // frames_per_batch` belongs to a step per batch, a longer
-    product to a step per update.
+    Compares the period of a scheduler (`T_max`, `total_iters`, `total_steps`) with the loop it
+    is stepped in: a period of `total_frames // frames_per_batch` belongs to a step per batch, a
+    longer product to a step per update.
 
 Why is this bad
-    Stepped too often, a cosine schedule reaches zero early and climbs back to the full rate, again and
-    again. Stepped too rarely, the rate hardly falls.
+    Stepped too often, a cosine schedule reaches zero early and climbs back to the full rate,
+    again and again. Stepped too rarely, the rate hardly falls.
 
 Example
     scheduler = CosineAnnealingLR(optim, T_max=total_frames // frames_per_batch)
@@ -23,8 +23,8 @@ Use instead
         scheduler.step()
 
 What happens at run time
-    Nothing is raised. Stepped four times per batch, the rate is at zero after a quarter of training
-    and back at the start after half of it.
+    Nothing is raised. Stepped four times per batch, the rate is at zero after a quarter of
+    training and back at the start after half of it.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """An evaluation rollout under `ExplorationType.RANDOM`.
 
 What it does
-    Reports rollouts between two batches of training whose data is not trained on, when they are under
-    `RANDOM`, or when the actor samples by default (`default_interaction_type=RANDOM`) and no context
-    says otherwise.
+    Reports rollouts between two batches of training whose data is not trained on, when they are
+    under `RANDOM`, or when the actor samples by default (`default_interaction_type=RANDOM`) and
+    no context says otherwise.
 
 Why is this bad
-    What is measured is the exploring policy: its returns are lower and noisier than those of the
-    policy that was learned.
+    What is measured is the exploring policy: its returns are lower and noisier than those of
+    the policy that was learned.
 
 Example
     policy = ProbabilisticActor(..., default_interaction_type=ExplorationType.RANDOM)
@@ -19,8 +19,8 @@ Use instead
         eval_env.rollout(1000, policy)
 
 What happens at run time
-    Nothing is raised. From one start, eight rollouts begin with eight different actions. Without a
-    default, a rollout is deterministic.
+    Nothing is raised. From one start, eight rollouts begin with eight different actions.
+    Without a default, a rollout is deterministic.
 """
 
 from __future__ import annotations
