@@ -42,7 +42,9 @@ class Tree:
             if kind == b"commit":
                 self.submodules.append(path)
             elif mode != b"120000":
-                self.entries[path] = Entry(blob.decode(), int(size))
+                # Of a file that a partial clone lacks, git prints the word BAD.
+                known = int(size) if size.isdigit() else 0
+                self.entries[path] = Entry(blob.decode(), known)
         self.folders = {""}
         for path in self.entries:
             folder = path.rpartition("/")[0]

@@ -329,3 +329,13 @@ def test_a_submodule_is_left_alone(repo: Repo) -> None:
     outcome = repo.review()
     assert codes(outcome.new) == ["c.py PPO901"]
     assert outcome.notes == ["submodules are not reviewed: sub"]
+
+
+def test_files_that_a_partial_clone_lacks_are_left_out(repo: Repo) -> None:
+    repo.base({"a.py": "x = 1\n", "large.py": OLD + "y = 1\n", "data.csv": "1,2\n"})
+    repo.change({"a.py": OLD})
+    for name in ("large.py", "data.csv"):
+        blob = repo.git("rev-parse", f"HEAD:{name}").strip()
+        (repo.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    outcome = repo.review()
+    assert (codes(outcome.new), outcome.errors) == (["a.py PPO901"], [])
