@@ -96,9 +96,7 @@ def generated(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A generated program, as a project or as a single file."""
     action, single = request.param
     plan = plan_project(
-        ScaffoldOptions(
-            directory=tmp_path / "demo", action=action, single_file=single, name="demo"
-        )
+        ScaffoldOptions(directory=tmp_path / "demo", action=action, single_file=single, name="demo")
     )
     write_project(plan.directory, render_project(plan))
     return plan.directory
