@@ -68,6 +68,7 @@ def problems(file: FileModel) -> Iterator[Problem]:
         yield from _inputs(file, step)
     for policy, env in _policies(pipeline):
         yield from _unwritten(file, policy, _writes(env))
+        yield from _action(file, policy, env)
     for component in once((*pipeline.estimators, *pipeline.losses)):
         yield from _value(file, component)
         yield from _settings(file, component)
@@ -193,6 +194,38 @@ def _unwritten(file: FileModel, module: Module, there: keys.Keys) -> Iterator[Pr
         written |= writes
 
 
+def _action(file: FileModel, policy: Module, env: Environment) -> Iterator[Problem]:
+    """A policy that writes its action under a name that the environment does not read."""
+    if not _is_gym(env) or not env.complete or any(t.cls is not None for t in env.transforms):
+        return
+    writes = keys.module_keys(policy)[1]
+    if not writes.complete or any(
+        str(t.name).startswith(("Action", "Rename", "MultiAction", "Discrete"))
+        for t in env.transforms
+    ):
+        return
+    if any((k if isinstance(k, str) else k[-1]) == "action" for k in writes.found):
+        return
+    yield Problem(
+        policy.span,
+        f"the policy writes {', '.join(sorted(map(shown, writes.found)))}, and the environment "
+        'reads "action": it raises KeyError',
+        'write the action to "action", which is the default of `ProbabilisticActor`',
+        file.scope(policy.site),
+    )
+
+
+def _is_gym(env: Environment) -> bool:
+    """Whether a Gymnasium environment is under the transforms, pixels aside."""
+    return all(
+        isinstance(b, Environment)
+        and b.cls is None
+        and b.name in ("GymEnv", "GymWrapper")
+        and b.flag("from_pixels", False) is False
+        for b in env.bases
+    )
+
+
 # How people call the observation that Gymnasium environments write under "observation".
 _OBSERVATION = frozenset({"obs", "observations", "observ", "ob", "state", "states"})
 
@@ -276,12 +309,11 @@ def _writes(env: Environment) -> keys.Keys:
     """What an environment writes. That of a Gymnasium environment whose observation is no
     dictionary is "observation": assumed where transforms read it under this name."""
     found = keys.environment_writes(env)
-    gym = all(
-        isinstance(b, Environment) and b.cls is None and b.name in ("GymEnv", "GymWrapper")
-        and b.flag("from_pixels", False) is False
-        for b in env.bases
-    )  # fmt: skip
-    if gym and env.complete and not any(t.name == "RenameTransform" for t in env.transforms):
+    if (
+        _is_gym(env)
+        and env.complete
+        and not any(t.name == "RenameTransform" for t in env.transforms)
+    ):
         return keys.Keys(found.found | {"observation"}, found.complete)
     return found
 

@@ -193,7 +193,9 @@ def _given_away(file: FileModel, critic: Any, around: set) -> bool:
                 return True
             if callee.op == "ref":
                 name = str(callee.data).rpartition(".")[2]
-                built = event.value.core.op == "call" and pipeline.wiring.component(event.value.core)
+                built = event.value.core.op == "call" and pipeline.wiring.component(
+                    event.value.core
+                )
                 if name in _HARMLESS or built:
                     continue
                 if str(callee.data).startswith(("torch.nn.", "torchrl.", "tensordict.")):
