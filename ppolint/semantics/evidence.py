@@ -73,14 +73,24 @@ class Program:
     @cached_property
     def is_reinforcement_learning(self) -> bool:
         """Whether the file, or one connected with it, steps an environment or trains a policy."""
+        return self.speaks_of_it or self.is_near_environment
+
+    @cached_property
+    def is_near_environment(self) -> bool:
+        """Whether the file, or one connected with it, steps an environment."""
         if speaks_of_environments(self.text, self.imports):
-            return True
-        if all(word in self.text for word in _POLICY_GRADIENT):
             return True
         if self.project is None:
             return False
         self.consulted = True
         return connected(self.project, self.path)
+
+    @cached_property
+    def speaks_of_it(self) -> bool:
+        """Whether the text alone shows that it is about reinforcement learning."""
+        if speaks_of_environments(self.text, self.imports):
+            return True
+        return all(word in self.text for word in _POLICY_GRADIENT)
 
     @cached_property
     def has_loss_shape(self) -> bool:
@@ -104,7 +114,12 @@ class Program:
         return (kind == "torch" or self._concerns(kind)) and self.uses_torch
 
     def _concerns(self, kind: str) -> bool:
-        """Whether the file has the shape a kind asks for, or is about reinforcement learning."""
+        """Whether the file has the shape a kind asks for, or is about reinforcement learning.
+
+        What costs least is asked first: the text, the shape of the code, the project.
+        """
+        if self.speaks_of_it:
+            return True
         if kind == "loss" and self.has_loss_shape:
             return True
         if kind == "value" and (self.has_loss_shape or has_value_clip_shape(self.text)):

@@ -51,6 +51,7 @@ rule = Rule(
     program="rollout",
     default=False,
     needs=(
+        ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
         ("deque", "append", "zeros", "empty", "full"),
         ("sample", "choice", "randint", "choices", "integers", "maxlen", "%"),
     ),

@@ -59,6 +59,7 @@ rule = Rule(
     severity=Severity.WARNING,
     program="rollout",
     needs=(
+        ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "class", "None", "randn", "cat"),
     ),

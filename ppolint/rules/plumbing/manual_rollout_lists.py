@@ -57,7 +57,9 @@ rule = Rule(
     name="manual-rollout-lists",
     severity=Severity.WARNING,
     program="rollout",
-    needs=(("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),),
+    needs=(
+        ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
+        ("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),),
     summary="A rollout gathered in parallel lists.",
 )
 
