@@ -229,11 +229,16 @@ class Cache:
 def write_atomically(path: str, data: bytes) -> None:
     """Write `data` to a temporary file beside `path`, then rename it: all of it, or nothing.
 
-    The mode of an existing file is kept, and a symbolic link stays one.
+    The mode of an existing file is kept, and a symbolic link stays one. Devices and pipes
+    (`/dev/null`, `/dev/stdout`) are written to as they are.
     """
     import tempfile
 
     path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        with open(path, "wb") as file:  # a device or a pipe must not be replaced by a file
+            file.write(data)
+        return
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ppolint-")
     try:
         with os.fdopen(handle, "wb") as file:
