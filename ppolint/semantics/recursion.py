@@ -276,6 +276,8 @@ def is_reversed(value: Value | None) -> bool:
         if core.data in ("cat", "stack", "map"):
             return is_reversed(core.args[0])
     if core.op == "call" and len(core.args) > 1:
+        if (core.args[0].dotted or "").endswith(".arange") and len(core.args) == 4:
+            return _is_below_zero(core.args[3])
         # a progress bar or a list around it: tqdm(reversed(...))
         return any(is_reversed(a) for a in core.args[1:2] if a.core.op == "fn")
     if core.op == "comp":
@@ -352,7 +354,9 @@ def _is_learned(file: FileModel, factor: Value) -> bool:
     """Whether a coefficient is a parameter of a network: a recurrence, with no discount in it."""
     return any(
         option.op == "call" and (option.args[0].dotted or "").endswith("nn.Parameter")
-        for option in file.resolve(factor)
+        for part in walk(factor)
+        if part.op == "attr"
+        for option in file.resolve(part)
     )
 
 

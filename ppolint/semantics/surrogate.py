@@ -583,7 +583,9 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         signs = [t for t in terms(value.args[0]) if t.number is None]
         if any(_is_peak(t) for t in signs):
             continue
-        likely = any(_log_prob_evidence(t) for t in signs) or len(signs) == 2
+        likely = any(_log_prob_evidence(t) for t in signs) or (
+            len(signs) == 2 and file.program.is_near_environment
+        )
         if likely and _in_product(file, value):
             for node, site in file.places(value)[:1]:
                 if site.frame.module.main and id(node) not in used_nodes:
