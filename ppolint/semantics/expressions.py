@@ -84,7 +84,8 @@ class Expressions:
     def _string(self, node: Any) -> Value:
         try:
             return self.values.const(node.evaluated_value)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError):
+            # a literal of thousands of pieces is joined recursively; no rule reads such a text
             return self.values.unknown()
 
     def _formatted(self, node: Any) -> Value:

@@ -526,7 +526,8 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
             node, site = _place(file, form.whole, loop) or (event.node, event.site)
             if id(node) not in known_nodes:
                 seen.add(place)
-                yield Recursion(*found, node, site, stored=True)
+                # a sum without a discount is a return in a program about RL only
+                yield Recursion(*found, node, site, stored=bool(found[1]))
             break
 
 
