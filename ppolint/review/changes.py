@@ -99,7 +99,9 @@ def _path(section: bytes) -> str:
     for start in (b"+++ ", b"--- "):
         if names.get(start, "/dev/null") != "/dev/null":
             return names[start][2:]
-    return ""
+    # A binary file has the first line only: twice its path, with other prefixes.
+    both = head.partition(b"\n")[0].removeprefix(b"diff --git ")
+    return _unquoted(both[len(both) // 2 + 1 :])[2:]
 
 
 def _unquoted(name: bytes) -> str:
