@@ -346,7 +346,7 @@ class _Containers:
                 self._fill(event.base, event.args[-1], event, False)
             elif event.key == "copy_" and event.args and event.base.core.op == "item":
                 self._fill(event.base.core.args[0], event.args[0], event, True)
-        elif event.kind == "store":
+        elif event.kind == "store" and not _adds_up(event):
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
             self._fill(event.base, event.value, event, False)
@@ -541,6 +541,14 @@ def _element(core: Value) -> Value:
         return core
     made = core.args[0].core
     return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
+
+
+def _adds_up(event: Event) -> bool:
+    """Whether a cell is increased: a running total, of which only the last value is wanted."""
+    value = event.value.core
+    if value.op != "add" or event.base is None:
+        return False
+    return any(t.op == "item" and t.args[0].core is event.base.core for t in value.args)
 
 
 def _is_reply(file: FileModel, container: Container) -> bool:
