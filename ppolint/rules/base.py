@@ -76,9 +76,7 @@ class Rule:
             related=tuple(related),
         )
 
-    def mend(
-        self, message: str, *edits: Edit, applicability: Applicability | None = None
-    ) -> Fix:
+    def mend(self, message: str, *edits: Edit, applicability: Applicability | None = None) -> Fix:
         """A fix of this rule; its applicability is the declared one unless said otherwise."""
         chosen = applicability if applicability is not None else self.fix
         assert chosen is not None, f"{self.code} declares no fix"

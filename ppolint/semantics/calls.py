@@ -7,7 +7,17 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
-from ppolint.semantics.program import CallSite, Carried, Class, Event, Frame, Function, ModuleInfo, Site, State
+from ppolint.semantics.program import (
+    CallSite,
+    Carried,
+    Class,
+    Event,
+    Frame,
+    Function,
+    ModuleInfo,
+    Site,
+    State,
+)
 from ppolint.semantics.values import Value, Values, walk
 
 # Functions that return their argument made faster.
@@ -17,7 +27,9 @@ MAX_DEPTH = 4
 _BUDGET = 40_000
 _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})
 _LISTS = frozenset({"builtins.list", "collections.deque"})
-_ARITHMETIC = frozenset({"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"})
+_ARITHMETIC = frozenset(
+    {"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"}
+)
 # What an environment written in the same file does inside a step is not the learner's story.
 _ENVIRONMENT_METHODS = frozenset({"step"})
 # Packages that are known by name, also where the project is their own repository.
@@ -108,7 +120,11 @@ class Calls:
             op = callee.op
         if op == "ref":
             result = None if star or double_star else self._apply_ref(callee, args, kw, node)
-            return self._opaque(callee, args, kw, node, star, double_star) if result is None else result
+            return (
+                self._opaque(callee, args, kw, node, star, double_star)
+                if result is None
+                else result
+            )
         if op == "func" and not star:
             result = self.inline(callee.data, args, kw, node)  # type: ignore[arg-type]
             if result is not None:
@@ -323,7 +339,13 @@ class Calls:
                 return None
             caller = caller.caller
         inner = Frame(
-            function, function.module, function.parent, frame, node, self.site, depth=frame.depth + 1
+            function,
+            function.module,
+            function.parent,
+            frame,
+            node,
+            self.site,
+            depth=frame.depth + 1,
         )
         inner.contexts = function.contexts
         if not self._bind_parameters(inner, function, args, kw):
@@ -461,7 +483,15 @@ class Calls:
                 return self.inline(method, [base], {}, node) or plain
             return plain
         found = self.definitions(plain.core if plain.core.op == "attr" else plain)
-        if len(found) == 1 and found[0].op in ("add", "mul", "neg", "div", "func", "partial", "ref"):
+        if len(found) == 1 and found[0].op in (
+            "add",
+            "mul",
+            "neg",
+            "div",
+            "func",
+            "partial",
+            "ref",
+        ):
             only = found[0]
             if only.op in ("func", "partial", "ref"):
                 return only

@@ -79,7 +79,9 @@ class Expressions:
 
     def _float(self, node: Any) -> Value:
         number = float(node.value.replace("_", ""))
-        return self.values.const(int(number) if number.is_integer() and abs(number) < 1e9 else number)
+        return self.values.const(
+            int(number) if number.is_integer() and abs(number) < 1e9 else number
+        )
 
     def _string(self, node: Any) -> Value:
         try:
@@ -203,7 +205,11 @@ class Expressions:
         if base.op == "wrap" and base.data == "extremum-over-stack":
             return base.args[0]
         number = index.number
-        if core.op == "tuple" and isinstance(number, int) and -len(core.args) <= number < len(core.args):
+        if (
+            core.op == "tuple"
+            and isinstance(number, int)
+            and -len(core.args) <= number < len(core.args)
+        ):
             return core.args[number]
         if core.op == "elem" and isinstance(number, int):
             part = self._part_of_element(core, number)
@@ -253,7 +259,11 @@ class Expressions:
         def element(of: Value) -> Value:
             return self.element(operations.flip(v, of) if flipped else of, loop)
 
-        if iterable.op == "fn" and iterable.data == "zip" and -len(iterable.args) <= at < len(iterable.args):
+        if (
+            iterable.op == "fn"
+            and iterable.data == "zip"
+            and -len(iterable.args) <= at < len(iterable.args)
+        ):
             return element(iterable.args[at])
         if iterable.op == "fn" and iterable.data == "enumerate" and at in (0, 1):
             source = iterable.args[0]
@@ -395,7 +405,15 @@ def _reshaping(v: Values, index: Value) -> bool:
 
 
 _HANDING_ON = frozenset(
-    {cst.Attribute, cst.Subscript, cst.NamedExpr, cst.Await, cst.IfExp, cst.Call, cst.UnaryOperation}
+    {
+        cst.Attribute,
+        cst.Subscript,
+        cst.NamedExpr,
+        cst.Await,
+        cst.IfExp,
+        cst.Call,
+        cst.UnaryOperation,
+    }
 )
 _COMPARISONS = {
     cst.LessThan: "<",

@@ -29,7 +29,7 @@ from ppolint.semantics.values import Value, alternatives
 if TYPE_CHECKING:
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
-    from ppolint.semantics.recursion import Recursion
+    from ppolint.semantics.recurrence import Recursion
     from ppolint.semantics.rollouts import Rollout
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source

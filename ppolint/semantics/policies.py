@@ -66,7 +66,8 @@ def _returns_both(file: FileModel, cls: Class) -> bool:
             continue
         likely = [any(_is_log_prob(v) for v in walk(p.core)) for p in parts]
         networks = [
-            not bad and _is_network_output(p) and not _from_sample(p) for p, bad in zip(parts, likely)
+            not bad and _is_network_output(p) and not _from_sample(p)
+            for p, bad in zip(parts, likely)
         ]
         networks = [n and not _feeds_distribution(p, parts) for n, p in zip(networks, parts)]
         if any(likely) and any(networks):

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from ppolint.semantics.values import Value
+
 
 class State(dict):
     """Names or attributes and their values; knows what changed since a branch began.

@@ -14,14 +14,28 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-_IMPORT = re.compile(r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))", re.M)
-_NOTEBOOK_LINE = re.compile(r'^\s*"(.*?)(?:\\n)?",?\s*$', re.M)
+_IMPORT = re.compile(
+    r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))",
+    re.MULTILINE,
+)
+_NOTEBOOK_LINE = re.compile(r'^\s*"(.*?)(?:\\n)?",?\s*$', re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
 # Logging to TensorBoard through torch makes no torch program.
 _LOGGING = "torch.utils.tensorboard"
 OTHER_FRAMEWORKS = frozenset(
-    {"jax", "flax", "tensorflow", "keras", "tflearn", "paddle", "mxnet", "mindspore", "haiku", "tinygrad"}
+    {
+        "jax",
+        "flax",
+        "tensorflow",
+        "keras",
+        "tflearn",
+        "paddle",
+        "mxnet",
+        "mindspore",
+        "haiku",
+        "tinygrad",
+    }
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
 _RELEVANT = re.compile(

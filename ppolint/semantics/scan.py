@@ -84,4 +84,3 @@ def _target(node: Any, out: dict) -> None:
         out[(node.value.value, node.attr.value)] = None
     elif kind is cst.StarredElement:
         _target(node.value, out)
-

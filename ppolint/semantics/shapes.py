@@ -27,8 +27,12 @@ _SYMMETRIC = re.compile(
     r"|\bmin\w*\([^\n]*\bmax\w*\(|\bmax\w*\([^\n]*\bmin\w*\("
 )
 
-_BACKWARDS = re.compile(r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1")
-_FOLDS = re.compile(r"itertools\.accumulate|functools\.reduce|import[^\n]*\b(?:accumulate|reduce)\b")
+_BACKWARDS = re.compile(
+    r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1"
+)
+_FOLDS = re.compile(
+    r"itertools\.accumulate|functools\.reduce|import[^\n]*\b(?:accumulate|reduce)\b"
+)
 _PRODUCTS = frozenset({"mul", "addcmul", "multiply"})
 _PUSHES = frozenset({"append", "insert", "appendleft"})
 

@@ -45,7 +45,7 @@ _FOLD_LIMIT = 1e12
 class Value:
     """One node of the value graph; compare with `is`. Made by `Values` only."""
 
-    __slots__ = ("args", "core", "data", "id", "loops", "op", "__weakref__")
+    __slots__ = ("__weakref__", "args", "core", "data", "id", "loops", "op")
 
     op: str
     args: tuple[Value, ...]
@@ -95,7 +95,9 @@ class Values:
         return len(self._table)
 
     # -- raw construction -------------------------------------------------------------------
-    def make(self, op: str, args: tuple[Value, ...] = (), data: object = None, loops: int = 0) -> Value:
+    def make(
+        self, op: str, args: tuple[Value, ...] = (), data: object = None, loops: int = 0
+    ) -> Value:
         """The node for exactly these parts, without normalisation."""
         key = (op, args, data)
         found = self._table.get(key)
@@ -213,7 +215,11 @@ class Values:
             x = whole
             if whole.op == "min":
                 # one side was recognised before: min(x, hi) + relu(lo - x)
-                inner = [a for a in whole.args if any(_is_hinge(t) and self.neg(a.core) in _parts(t) for t in terms)]
+                inner = [
+                    a
+                    for a in whole.args
+                    if any(_is_hinge(t) and self.neg(a.core) in _parts(t) for t in terms)
+                ]
                 if inner:
                     x = inner[0]
                     hi = next(a for a in whole.args if a is not x)
@@ -376,7 +382,8 @@ def _parts(hinge: Value) -> tuple[Value, ...]:
 def _is_centred(term: Value, middle: float) -> bool:
     """Whether a value is clip(x - middle, lo, hi)."""
     return term.op == "clip" and any(
-        t.number == -middle for t in (term.args[0].core.args if term.args[0].core.op == "add" else ())
+        t.number == -middle
+        for t in (term.args[0].core.args if term.args[0].core.op == "add" else ())
     )
 
 

@@ -12,7 +12,19 @@ from ppolint.source.file import Source
 
 
 def entry(*needs: tuple[str, ...]) -> RuleEntry:
-    return RuleEntry("PPO900", "test", "info", needs, "", None, True, False, None, None, "ppolint.rules.general.test")
+    return RuleEntry(
+        "PPO900",
+        "test",
+        "info",
+        needs,
+        "",
+        None,
+        True,
+        False,
+        None,
+        None,
+        "ppolint.rules.general.test",
+    )
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ def call(imports, old, new, code, right_on):
 
 
 def objective(loss, old, new, code, right_on):
-    return call([("torchrl.objectives", loss)], f"{loss}({old})", new and f"{loss}({new})", code, right_on)
+    return call(
+        [("torchrl.objectives", loss)], f"{loss}({old})", new and f"{loss}({new})", code, right_on
+    )
 
 
 def attribute(loss, old, new, right_on):
@@ -120,9 +122,15 @@ ESTIMATOR_ARGUMENTS = {
     "TDLambdaEstimator": "gamma=0.9, lmbda=0.9, value_network=c",
     "VTrace": "gamma=0.9, actor_network=a, value_network=c",
 }
-KEYS = [("advantage_key", "advantage"), ("value_target_key", "value_target"), ("value_key", "value")]
+KEYS = [
+    ("advantage_key", "advantage"),
+    ("value_target_key", "value_target"),
+    ("value_key", "value"),
+]
 PPO = ["PPOLoss", "ClipPPOLoss", "KLPENPPOLoss"]
-GAE_IMPORT = "from torchrl.objectives.value import GAE\ngae = GAE(gamma=0.9, lmbda=0.9, value_network=c)\n"
+GAE_IMPORT = (
+    "from torchrl.objectives.value import GAE\ngae = GAE(gamma=0.9, lmbda=0.9, value_network=c)\n"
+)
 
 ROWS = [
     # -- names ------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ def test_branches_meet_in_a_phi() -> None:
 
 
 def test_a_branch_that_returns_does_not_meet_the_others() -> None:
-    file = model("def f(c):\n    x = 1\n    if c:\n        x = 2\n        return x\n    y = x\n    return y\n")
+    file = model(
+        "def f(c):\n    x = 1\n    if c:\n        x = 2\n        return x\n    y = x\n    return y\n"
+    )
     assert bound(file, "y") == ["1"]
 
 
@@ -49,7 +51,9 @@ def test_a_loop_carries_what_it_assigns_and_reads() -> None:
 
 
 def test_helpers_are_looked_into() -> None:
-    file = model("import torch\ndef clip(x, e):\n    return torch.clamp(x, 1 - e, 1 + e)\ny = clip(z, 0.2)\n")
+    file = model(
+        "import torch\ndef clip(x, e):\n    return torch.clamp(x, 1 - e, 1 + e)\ny = clip(z, 0.2)\n"
+    )
     assert bound(file, "y") == ["clip(builtins.z, 0.8, 1.2)"]
 
 
@@ -66,7 +70,9 @@ def test_attributes_are_followed_over_methods() -> None:
 
 
 def test_a_function_of_another_file_is_looked_into(tmp_path: Path) -> None:
-    (tmp_path / "ops.py").write_text("import torch\ndef limit(x):\n    return torch.clamp(x, -1, 1)\n")
+    (tmp_path / "ops.py").write_text(
+        "import torch\ndef limit(x):\n    return torch.clamp(x, -1, 1)\n"
+    )
     main = tmp_path / "main.py"
     main.write_text("import gymnasium\nfrom ops import limit\ny = limit(gymnasium.z)\n")
     project = Project(str(tmp_path), lambda: [str(p) for p in tmp_path.glob("*.py")])

@@ -50,8 +50,10 @@ def render(graph: Graph) -> str:
     story, story_width, story_height = _story(graph, height)
     width, height = max(width, story_width), height + story_height
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="monospace" font-size="11">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="monospace" font-size="11">'
+        ),
         f"<title>{escape(graph.path)}</title>",
         _STYLE,
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
@@ -104,9 +106,11 @@ def _wrap(text: str) -> list[str]:
 def _drawn(box: _Box) -> str:
     stroke = ("#b00020", 2) if box.node.findings else ("#777", 1)
     out = [
-        f'<g id="{box.node.id}"><rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
-        f'height="{box.height:.1f}" rx="6" fill="{_FILLS.get(box.node.kind, "#fff")}" '
-        f'stroke="{stroke[0]}" stroke-width="{stroke[1]}"/>'
+        (
+            f'<g id="{box.node.id}"><rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
+            f'height="{box.height:.1f}" rx="6" fill="{_FILLS.get(box.node.kind, "#fff")}" '
+            f'stroke="{stroke[0]}" stroke-width="{stroke[1]}"/>'
+        )
     ]
     for at, (kind, text) in enumerate(box.lines):
         y = box.y + 6 + (at + 0.75) * LINE

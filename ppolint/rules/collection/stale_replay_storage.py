@@ -51,7 +51,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics.components import Collector, Component
 
     pipeline = file.pipeline
-    for buffer, _ in training.feeding_buffers(pipeline).items():
+    for buffer in training.feeding_buffers(pipeline):
         if buffer.methods("empty") or buffer.cls is not None:
             continue
         collectors = {

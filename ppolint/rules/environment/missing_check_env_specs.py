@@ -92,7 +92,7 @@ def _is_base(file: FileModel, cls: Class) -> bool:
     if file.project is None:
         return False
     file.searched_project = True
-    derived = re.compile(rf"^\s*class\s+\w+\([^)]*\b{cls.name}\b", re.M)
+    derived = re.compile(rf"^\s*class\s+\w+\([^)]*\b{cls.name}\b", re.MULTILINE)
     return any(derived.search(file.project.text(p)) for p in file.project.mentioning(cls.name))
 
 

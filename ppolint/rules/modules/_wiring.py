@@ -406,4 +406,4 @@ def _advantage(file: FileModel) -> Iterator[Problem]:
         )
 
 
-__all__ = ["Component", "Problem", "UNKNOWN", "problems"]
+__all__ = ["UNKNOWN", "Component", "Problem", "problems"]

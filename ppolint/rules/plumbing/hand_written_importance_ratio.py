@@ -58,7 +58,7 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics.surrogate import free_ratios
+    from ppolint.semantics.importance import free_ratios
 
     seen: set[int] = set()
     for _, node, site in free_ratios(file, file.surrogates):

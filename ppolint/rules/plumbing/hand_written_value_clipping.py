@@ -64,7 +64,7 @@ rule = Rule(
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics.hyperparameters import shown
-    from ppolint.semantics.surrogate import value_clips
+    from ppolint.semantics.value_clipping import value_clips
 
     for found in value_clips(file):
         epsilon = shown(file, found.epsilon) or "..."

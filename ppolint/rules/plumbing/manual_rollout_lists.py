@@ -59,7 +59,8 @@ rule = Rule(
     program="rollout",
     needs=(
         ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
-        ("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),),
+        ("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),
+    ),
     summary="A rollout gathered in parallel lists.",
 )
 

@@ -1,0 +1,116 @@
+"""Importance ratios that belong to no PPO loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.program import Site
+from ppolint.semantics.ratios import (
+    in_product,
+    is_difference,
+    is_third_estimator,
+    log_prob_evidence,
+)
+from ppolint.semantics.surrogate import Surrogate
+from ppolint.semantics.values import Value, terms, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+
+def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value, Any, Site]]:
+    """Importance ratios exp(new - old) used as a weight, that are no part of a PPO loss.
+
+    A ratio that is truncated from one side (V-trace, ACER, Retrace, a Metropolis step) is none.
+    """
+    used: set[Value] = set()
+    for surrogate in taken:
+        used.update(v for v in walk(surrogate.value) if v.op in ("exp", "div"))
+    used_nodes = {id(node) for value in used for node, _ in file.places(value)}
+    ratios = [v for v in file.of_op("exp") if is_difference(v.args[0])]
+    for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
+        if value not in used and not _truncated(file, value) and in_product(file, value):
+            for node, site in file.places(value):
+                if site.frame.module.main and id(node) not in used_nodes:
+                    yield value, node, site
+    for value in ratios:
+        if _truncated(file, value):
+            used_nodes.update(id(node) for node, _ in file.places(value))
+    for value in ratios:
+        third = [u for u in file.users(value) if u.op == "add" and is_third_estimator(u)]
+        if value in used:
+            for estimate in third:
+                yield from _recomputed(file, estimate, value)
+        if value in used or third:
+            continue
+        signs = [t for t in terms(value.args[0]) if t.number is None]
+        if any(_is_peak(t) for t in signs):
+            continue
+        likely = any(log_prob_evidence(t) for t in signs) or (
+            len(signs) == 2 and file.program.is_near_environment
+        )
+        if likely and in_product(file, value):
+            for node, site in file.places(value)[:1]:
+                if site.frame.module.main and id(node) not in used_nodes:
+                    yield value, node, site
+
+
+def _self_ratios(file: FileModel) -> list[Value]:
+    """exp(x - x.detach()): one, and the gradient of a ratio."""
+    return [v for v in file.of_op("exp") if v.args[0].number == 0]
+
+
+def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
+    """p.gather(1, a) / p_old.gather(1, a): what two networks say about the same actions."""
+    for value in file.of_op("div"):
+        above, below = (_looked_up(a) for a in value.args)
+        if above is not None and below is not None:
+            if above.args[1:] == below.args[1:] and above.args[0] is not below.args[0]:
+                yield value
+
+
+def _looked_up(value: Value) -> Value | None:
+    """The `gather` that a probability comes from, an epsilon against zeros left out."""
+    parts = [t for t in terms(value) if t.number is None]
+    if len(parts) == 1 and parts[0].op == "fn" and parts[0].data in ("gather", "take_along_dim"):
+        return parts[0]
+    return None
+
+
+def _is_peak(term: Value) -> bool:
+    """The maximum that a softmax subtracts, or a normaliser."""
+    core = term.args[0] if term.op == "neg" else term
+    return core.number is not None or any(
+        v.op == "max" or (v.op == "reduce" and v.data in ("max", "amax", "logsumexp", "mean"))
+        for v in walk(core)
+    )
+
+
+def _recomputed(
+    file: FileModel, estimate: Value, ratio: Value
+) -> Iterator[tuple[Value, Any, Site]]:
+    """A KL diagnostic that computes its own ratio instead of the loss's one."""
+    outer = [p for p in file.places(estimate) if p[1].frame.module.main]
+    for node, site in outer[:1]:
+        start, end = file.span(node)
+        for inner, inner_site in file.places(ratio):
+            if inner_site.frame.module.main:
+                s, e = file.span(inner)
+                if start <= s and e <= end:
+                    yield ratio, node, site
+                    return
+
+
+def _truncated(file: FileModel, value: Value) -> bool:
+    queue, seen = [value], {value}
+    while queue:
+        for user in file.users(queue.pop()):
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op in ("min", "max", "clip") or (user.op == "cmp"):
+                return True
+            if user.op in ("phi", "after", "item", "reduce", "fn"):
+                queue.append(user)
+    return False

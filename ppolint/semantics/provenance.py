@@ -1,0 +1,230 @@
+"""Where experience comes from: steps of an environment, and what a policy made of them.
+
+A value is a reward, a done flag, an observation, an action or an output of the policy because of
+how it was computed, never because of its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.program import AllocSite
+from ppolint.semantics.values import Value, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "action", "policy"
+_STEPS = frozenset({"step", "step_env"})
+_REPLIES = frozenset({"recv", "step_wait"})
+_ELEMENTWISE = frozenset(
+    {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
+)
+_CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What the file shows of stepping environments."""
+
+    calls: tuple[Value, ...]
+    actions: frozenset[Value]
+    five: frozenset[Value]
+
+
+def steps_of(file: FileModel) -> _Steps:
+    """The calls `x.step(action)` whose result is taken apart."""
+    calls: list[Value] = []
+    actions: set[Value] = set()
+    five: set[Value] = set()
+    for event in file.events:
+        # a worker process that is told to step
+        if event.kind == "method" and event.key == "send" and event.args:
+            actions.update(v for v in walk(event.args[0].core) if _may_be_action(v))
+    for call in file.of_op("call"):
+        if not _is_step(call):
+            continue
+        indices = {
+            u.args[1].number for u in file.users(call) if u.op == "item" and u.args[0].core is call
+        }
+        fields = {u.data for u in file.users(call) if u.op == "attr"}
+        if not (indices & {1, 2, 3} or fields & {"reward", "rewards"}):
+            continue
+        calls.append(call)
+        if 4 in indices:
+            five.add(call)
+        for arg in call.args[1:]:
+            actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
+    return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+
+
+def _is_step(call: Value) -> bool:
+    """`x.step(action)`, a worker's reply, or `zip(*[worker.recv() for ...])`."""
+    callee = call.args[0]
+    if callee.op == "attr":
+        return (callee.data in _STEPS and len(call.args) > 1) or callee.data in _REPLIES
+    if callee.dotted == "builtins.zip" and len(call.args) == 2 and call.args[1].core.op == "comp":
+        inner = call.args[1].core.args[0].core
+        return inner.op == "call" and _is_step(inner)
+    return False
+
+
+def _may_be_action(value: Value) -> bool:
+    return value.op in (
+        "call",
+        "item",
+        "fn",
+        "add",
+        "clip",
+        "mul",
+        "elem",
+        "param",
+        "phi",
+        "reduce",
+    )
+
+
+def literal_members(core: Value) -> tuple[Value, ...]:
+    """The members of a list written out in the source: `[reward]`."""
+    if core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.kind == "list":
+        return core.data.items or ()
+    return ()
+
+
+class Provenance:
+    """Tells the role of a value in a step of experience."""
+
+    def __init__(self, file: FileModel, steps: _Steps) -> None:
+        self.file = file
+        self.steps = set(steps.calls)
+        self.five = steps.five
+        self.actions = steps.actions
+        self._memo: dict[Value, frozenset[str]] = {}
+        self._observations: dict[Value, bool] = {}
+
+    def roles(self, value: Value) -> frozenset[str]:
+        core = value.core
+        known = self._memo.get(core)
+        if known is None:
+            self._memo[core] = frozenset()
+            self._memo[core] = known = self._roles(core)
+        return known
+
+    def _roles(self, core: Value) -> frozenset[str]:
+        if core.op in ("phi", "after", "where"):
+            parts = core.args[1:] if core.op == "where" else core.args
+            return frozenset().union(*(self.roles(p) for p in parts))
+        if self._accumulates(core):
+            return frozenset()
+        literal = literal_members(core)
+        if len(literal) == 1:
+            return self.roles(literal[0])
+        direct = self._step_part(core)
+        if direct is not None:
+            return frozenset({direct})
+        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "log_prob":
+            return frozenset({POLICY})
+        if self.is_observation(core):
+            return frozenset({OBSERVATION})
+        inner = {self._step_part(v) for v in self._single_steps(core)} - {None}
+        if core.op in _ELEMENTWISE:
+            if REWARD in inner:
+                return frozenset({REWARD})
+            if DONE in inner:
+                return frozenset({DONE})
+        if core in self.actions and not (inner & {REWARD, DONE}):
+            return frozenset({ACTION})
+        if core.op == "call" and inner and core.args[0].op in ("ref", "class"):
+            return frozenset(inner) if len(inner) == 1 else frozenset()  # type: ignore[arg-type]
+        through = list(walk(core, through_calls=True))
+        if any(self._step_part(v) in (REWARD, DONE) for v in through):
+            return frozenset()
+        if any(v.op in _CARRIERS and self.is_observation(v) for v in through):
+            return frozenset({POLICY})
+        if any(self._is_policy_call(v) for v in walk(core)):
+            return frozenset({POLICY})
+        return frozenset()
+
+    def _single_steps(self, core: Value) -> list[Value]:
+        """What `core` is made of, running totals left out."""
+        out, stack = [], [core]
+        while stack:
+            value = stack.pop()
+            if self._accumulates(value) or (value.op == "call" and value is not core):
+                continue
+            out.append(value)
+            if value.op != "reduce":
+                stack.extend(value.args)
+                stack.extend(literal_members(value))
+        return out
+
+    def _is_policy_call(self, value: Value) -> bool:
+        if value.op != "call" or value in self.steps:
+            return False
+        return any(self.is_observation(a) for a in value.args[1:]) or (
+            value.args[0].op == "attr"
+            and value.args[0].data in ("log_prob", "entropy")
+            and any(v in self.actions for v in walk(value, through_calls=True) if v is not value)
+        )
+
+    def _step_part(self, value: Value) -> str | None:
+        if value.op == "item" and value.args[0].core in self.steps:
+            index = value.args[1].number
+            if index == 0:
+                return OBSERVATION
+            if index == 1:
+                return REWARD
+            if index == 2 or (index == 3 and value.args[0].core in self.five):
+                return DONE
+        if value.op == "attr" and value.args[0].core in self.steps:
+            if value.data in ("reward", "rewards"):
+                return REWARD
+            if value.data in ("observation", "obs"):
+                return OBSERVATION
+            if value.data in ("done", "dones", "terminated"):
+                return DONE
+        return None
+
+    def is_observation(self, value: Value) -> bool:
+        """Whether a value is what an environment showed: a step's first result, or a reset's."""
+        core = value.core
+        known = self._observations.get(core)
+        if known is not None:
+            return known
+        self._observations[core] = False
+        answer = False
+        if self._step_part(core) == OBSERVATION:
+            answer = True
+        elif core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "reset":
+            answer = bool(self.steps)
+        elif core.op in ("carry", "phi", "after"):
+            answer = any(self.is_observation(p) for p in self._sources(core))
+        elif core.op == "item" and core.args[1].number in (0, None):
+            answer = self.is_observation(core.args[0])
+        elif core.op == "item" and core.args[1].string is not None:
+            answer = self.is_observation(core.args[0])
+        elif core.op in ("fn", "wrap", "clip", "div", "mul"):
+            answer = any(self.is_observation(a) for a in core.args[:1])
+        elif core.op == "call" and core.args[0].op == "ref" and len(core.args) > 1:
+            answer = self.is_observation(core.args[1])
+        self._observations[core] = answer
+        return answer
+
+    def _sources(self, core: Value) -> list[Value]:
+        if core.op != "carry":
+            return list(core.args)
+        bit, _ = core.data  # type: ignore[misc]
+        for carried in self.file.loops[bit].carried.values():
+            if carried.start is core or carried.start.core is core:
+                return [carried.init, carried.step]
+        return []
+
+    def _accumulates(self, core: Value) -> bool:
+        """Whether a value adds to what the variable held before: a running total."""
+        if core.op != "add":
+            return False
+        for term in core.args:
+            if term.op == "carry":
+                return True
+        return False

@@ -1,0 +1,174 @@
+"""Likelihood ratios, clips around 1, and where a pattern over values is reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.program import Site
+from ppolint.semantics.values import Value, alternatives, terms, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+_LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
+_MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
+
+
+def is_difference(value: Value) -> bool:
+    """Whether a value is a difference of two quantities that are not constants."""
+    parts = [t for t in terms(value) if t.number is None]
+    negative = sum(t.op == "neg" for t in parts)
+    return 0 < negative < len(parts)
+
+
+def is_exponential_ratio(value: Value) -> bool:
+    """exp(new - old), also where a clip limits the difference."""
+    for core in alternatives(value):
+        if core.op != "exp":
+            continue
+        inner = core.args[0].core
+        if inner.op == "clip":
+            inner = inner.args[0].core
+        if inner.number == 0 or any(is_difference(a) for a in alternatives(inner)):
+            # exp(x - x.detach()) is 1, and its gradient is what counts
+            return True
+        if inner.op == "reduce" and inner.data in _MEANS and is_difference(inner.args[0]):
+            return True
+    return False
+
+
+def is_quotient(value: Value) -> bool:
+    """p / p_old, of two quantities that are no constants."""
+    return any(
+        core.op == "div" and core.args[0].number is None and core.args[1].number is None
+        for core in alternatives(value)
+    )
+
+
+def around_one(clip: Value) -> bool:
+    """Whether the bounds of a clip are 1 - a and 1 + b."""
+    lo, hi = clip.args[1].core, clip.args[2].core
+    if lo.number is not None and hi.number is not None:
+        return 0 < lo.number < 1 < hi.number
+    return is_one_side(lo, below=True) and is_one_side(hi, below=False)
+
+
+def is_one_side(bound: Value, below: bool) -> bool:
+    if bound.number is not None:
+        return 0 < bound.number < 1 if below else bound.number > 1
+    if bound.op == "div" and bound.args[0].number == 1:
+        return is_one_side(bound.args[1].core, not below)
+    if bound.op in ("phi", "after"):
+        return all(is_one_side(a, below) for a in alternatives(bound))
+    one = [t for t in terms(bound) if t.number == 1]
+    rest = [t for t in terms(bound) if t.number is None]
+    return bool(one) and bool(rest) and all((t.op == "neg") == below for t in rest)
+
+
+def bounds_are_symbols(clip: Value) -> bool:
+    return clip.args[1].core.number is None and clip.args[2].core.number is None
+
+
+def epsilon_of(clip: Value) -> Value | None:
+    """The half width of a clip around 1: a number, or the expression added to 1."""
+    hi = clip.args[2].core
+    rest = [t for t in terms(hi) if t.number is None]
+    return rest[0] if len(rest) == 1 and len(terms(hi)) == 2 else None
+
+
+def stripped(value: Value) -> Value:
+    """Without sign and without the mean or sum over the batch."""
+    core = value.core
+    while True:
+        if core.op == "neg":
+            core = core.args[0].core
+        elif core.op == "reduce" and core.data in _MEANS:
+            core = core.args[0].core
+        else:
+            return core
+
+
+def loss_factors(value: Value) -> list[Value]:
+    """The factors of a product, sign and means dropped; a quotient is one, and so is its top."""
+    out: list[Value] = []
+    core = stripped(value)
+    for factor in core.args if core.op == "mul" else (core,):
+        bare = stripped(factor)
+        if bare is not factor and bare.op == "mul":
+            out.extend(loss_factors(bare))
+        else:
+            out.append(bare)
+            if bare.op == "div":
+                out.extend(loss_factors(bare.args[0]))
+    return out
+
+
+def in_product(file: FileModel, value: Value) -> bool:
+    """Whether `value` is multiplied with something that is no constant."""
+    queue, seen = [value], {value}
+    while queue:
+        for user in file.users(queue.pop()):
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op == "mul" and sum(a.number is None for a in user.args) > 1:
+                return True
+            if user.op in ("neg", "phi", "after", "item") or (
+                user.op == "reduce" and user.data in ("prod", "sum")
+            ):
+                queue.append(user)
+    return False
+
+
+def is_third_estimator(value: Value) -> bool:
+    """(r - 1) - log r, the low-variance estimate of a KL divergence (Schulman, 2020)."""
+    parts = terms(value)
+    for part in parts:
+        if part.op == "exp" and is_difference(part.args[0]):
+            inner = terms(part.args[0])
+            rest = [p for p in parts if p is not part and p.number is None]
+            numbers = [p.number for p in parts if p.number is not None]
+            negated = {(t.args[0] if t.op == "neg" else None) for t in rest}
+            plain = {t for t in inner if t.op != "neg"}
+            if numbers == [-1] and len(rest) == len(inner) and plain <= negated:
+                return True
+    return False
+
+
+def settled(
+    file: FileModel, candidates: list[tuple[Any, list[tuple[Any, Site]]]]
+) -> list[tuple[Any, Any, Site]]:
+    """One place in this file for every pattern: where a reader would put it right.
+
+    A pattern that appears only through the arguments of a helper (`clip(x, lo, hi)`) belongs to the
+    call of the helper; one that the helper holds by itself belongs into the helper.
+    """
+    nearest: dict[int, int] = {}
+    flat = [(what, node, site) for what, places in candidates for node, site in places]
+    for _, node, site in flat:
+        nearest[id(node)] = min(site.frame.depth, nearest.get(id(node), 99))
+    out = []
+    for what, node, site in flat:
+        if site.frame.depth > nearest[id(node)]:
+            continue
+        frame = site.frame
+        while frame.module.main and frame.call_site is not None:
+            node, site = frame.call, frame.call_site
+            frame = site.frame
+        if frame.module.main:
+            out.append((what, node, site))
+    return out
+
+
+def log_prob_evidence(value: Value) -> bool:
+    """Whether something in the value is the logarithm of a probability, by structure."""
+    for part in walk(value):
+        if part.op == "call" and part.args[0].op == "attr" and part.args[0].data == "log_prob":
+            return True
+        if part.op == "fn" and part.data in _LOG_PROB_FN:
+            return True
+        if part.op == "log" and any(
+            p.op == "fn" and p.data in ("gather", "softmax", "take_along_dim") for p in walk(part)
+        ):
+            return True
+    return False

@@ -1,0 +1,333 @@
+"""What a recursion is: an affine function of itself, its kind, and its direction in time.
+
+GAE (Schulman et al. 2016, eq. 16) is A[t] = delta[t] + gamma*lambda*A[t+1]; a discounted return is
+R[t] = r[t] + gamma*R[t+1]. They are told apart by the coefficient of the recursion: what is the same
+in every step (the discount, lambda) is counted, what changes from step to step (the masks of episode
+ends) is not. Two invariant factors are GAE, one is a return; where `1 - lambda` weighs the rest it
+is a lambda-return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.program import Loop, Site
+from ppolint.semantics.values import Value, alternatives, terms, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+GAE = "gae"
+RETURNS = "returns"
+
+
+@dataclass(frozen=True, slots=True)
+class Recursion:
+    """One recursion: what it computes, the discounting factors, and where.
+
+    `certain` says that the temporal difference error r + gamma*V' - V is visible in it, so that it
+    is GAE whatever the rest of the program is. `stored` says that every step's value is kept, which
+    a sum or a polynomial that is evaluated from its end does not do.
+    """
+
+    kind: str
+    factors: tuple[Value, ...]
+    certain: bool
+    node: Any
+    site: Site
+    filtered: bool = False
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """coefficient * x + rest, for one path through the branches."""
+
+    coefficient: tuple[Value, ...]
+    rest: tuple[Value, ...]
+    whole: Value
+    negative: bool = False
+
+
+def affine(value: Value, is_target: Callable[[Value], bool]) -> list[Affine]:
+    """`value` as affine functions of the target, one for each branch; empty when it is not."""
+    core = value.core
+    if is_target(core):
+        return [Affine((), (), core)]
+    if core.op == "neg":
+        return [
+            Affine(a.coefficient, tuple(_negated(r) for r in a.rest), core, not a.negative)
+            for a in affine(core.args[0], is_target)
+        ]
+    if core.op == "add":
+        found: list[tuple[Value, list[Affine]]] = []
+        for term in core.args:
+            inner = affine(term, is_target)
+            if inner:
+                found.append((term, inner))
+            elif _mentions(term, is_target):
+                return []
+        if len(found) != 1:
+            return []
+        term, inner = found[0]
+        others = tuple(t for t in core.args if t is not term)
+        return [Affine(a.coefficient, (*others, *a.rest), core, a.negative) for a in inner]
+    if core.op == "mul":
+        found = [(f, a) for f in core.args if (a := affine(f, is_target))]
+        if len(found) != 1 or sum(_mentions(f, is_target) for f in core.args) != 1:
+            return []
+        factor, inner = found[0]
+        others = tuple(f for f in core.args if f is not factor)
+        return [Affine((*others, *a.coefficient), a.rest, core, a.negative) for a in inner]
+    if core.op in ("phi", "after"):
+        return [a for part in core.args for a in affine(part, is_target)]
+    if core.op == "where":
+        return [a for part in core.args[1:] for a in affine(part, is_target)]
+    if core.op == "fn" and core.data == "nan_to_num":
+        return affine(core.args[0], is_target)
+    return []
+
+
+def _negated(value: Value) -> Value:
+    return value.args[0] if value.op == "neg" else value
+
+
+def _mentions(value: Value, is_target: Callable[[Value], bool]) -> bool:
+    return any(is_target(v) for v in walk(value))
+
+
+def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], bool] | None:
+    """(kind, invariant factors, certain) of a recursion, or None when it is none of ours."""
+    if form.negative:
+        return None
+    mask = loop.mask if loop is not None else 0
+    invariant: list[Value] = []
+    for factor in _expanded(form.coefficient, mask):
+        parts = alternatives(factor)
+        if any(is_truncated(p) for p in parts):
+            return None
+        if factor.loops & mask or any(_is_mask(p) for p in parts):
+            continue
+        number = factor.number
+        if number is not None and not 0 < abs(number) <= 1:
+            return None
+        if factor.op == "pow":
+            return None
+        invariant.append(factor)
+    if any(_complement(part, factor) for factor in invariant for part in _parts(form.rest)):
+        # a lambda-return mixes with 1 - lambda; with that factor alone it is a moving average
+        return (RETURNS, tuple(invariant), False) if len(invariant) >= 2 else None
+    certain = temporal_difference(form.rest, invariant)
+    if certain:
+        # the discount is the factor that the temporal difference has too
+        shared = {f for t in form.rest for part in _flat(t) if part.op == "mul" for f in part.args}
+        invariant.sort(key=lambda f: f.core not in shared)
+    if len(invariant) >= 2:
+        return GAE, tuple(invariant), certain
+    if len(invariant) == 1 and form.rest:
+        if certain and _is_advantage(form.rest):
+            return GAE, tuple(invariant), True
+        return RETURNS, tuple(invariant), False
+    return None
+
+
+def _expanded(coefficient: tuple[Value, ...], mask: int) -> Iterator[Value]:
+    """The factors; of `(mask * gamma)[t]`, computed for all steps at once, those of the product.
+
+    At least one factor of such a product is an array, and no discount: a mask, else the first.
+    """
+    for factor in coefficient:
+        core = factor.core
+        base = core.args[0].core if core.op == "item" else None
+        if base is None or base.op != "mul" or not core.loops & mask:
+            yield factor
+            continue
+        masks = [f for f in base.args if any(_is_mask(p) for p in alternatives(f))]
+        scalars = [f for f in base.args if f not in masks]
+        if not masks:
+            arrays = [f for f in scalars if not _is_scalar(f)] or scalars[:1]
+            scalars = [f for f in scalars if f is not arrays[0]]
+        yield from scalars
+
+
+def _is_scalar(value: Value) -> bool:
+    """A number, an attribute or a field of a configuration: what hyperparameters are kept in."""
+    return value.number is not None or value.op == "attr"
+
+
+def _is_mask(value: Value) -> bool:
+    """1 - done, not done, a constant 0 or 1, a comparison."""
+    if value.op in ("cmp", "not", "and", "or") or value.number in (0, 1):
+        return True
+    if value.op == "fn" and value.data in ("logical_not", "logical_and", "logical_or"):
+        return True
+    parts = terms(value)
+    return (
+        len(parts) == 2 and any(p.number == 1 for p in parts) and any(p.op == "neg" for p in parts)
+    )
+
+
+def is_truncated(value: Value) -> bool:
+    """A truncated importance weight (V-trace, Retrace, ACER): its clip can be seen.
+
+    An index may be limited too: that says nothing about what is fetched with it.
+    """
+    stack = [value.core]
+    while stack:
+        core = stack.pop()
+        if core.op in ("min", "max", "clip", "exp"):
+            return True
+        if core.op != "call" or core is value.core:
+            parts = core.args[:1] if core.op == "item" else core.args
+            stack.extend(a.core for a in parts)
+    return False
+
+
+def _parts(rest: Iterable[Value]) -> Iterator[Value]:
+    for term in rest:
+        core = term.args[0].core if term.op == "neg" else term.core
+        for alternative in alternatives(core):
+            yield from alternative.args if alternative.op == "mul" else (alternative,)
+
+
+def _complement(part: Value, factor: Value) -> bool:
+    """Whether `part` is 1 - factor."""
+    core = part.core
+    pieces = terms(core)
+    return (
+        len(pieces) == 2
+        and any(p.number == 1 for p in pieces)
+        and any(p.op == "neg" and p.args[0] is factor.core for p in pieces)
+    )
+
+
+def temporal_difference(rest: Iterable[Value], invariant: list[Value]) -> bool:
+    """Whether the rest is r + gamma*V' - V with a discount that the coefficient shares."""
+    flat = [t for r in rest for t in _flat(r)]
+    discounted = any(
+        t.op == "mul" and any(f.core in t.args for f in invariant) and not _is_negative(t)
+        for t in flat
+    )
+    return discounted and any(_is_negative(t) for t in flat)
+
+
+def _flat(value: Value, depth: int = 0) -> list[Value]:
+    """The terms of a sum, also of one that was computed for all steps at once and is indexed."""
+    out: list[Value] = []
+    for alternative in alternatives(value):
+        for term in terms(alternative):
+            whole = _vectorised(term)
+            if whole is not None and depth < 3:
+                out.extend(_flat(whole, depth + 1))
+            else:
+                out.append(term)
+    return out
+
+
+def _vectorised(term: Value) -> Value | None:
+    """The sum that `term` is an element of."""
+    core = term
+    for _ in range(6):
+        if core.op in ("item", "elem", "comp") or (
+            core.op == "fn" and core.data in ("flip", "cat")
+        ):
+            core = core.args[0].core
+        else:
+            break
+    return core if core is not term and core.op == "add" else None
+
+
+def _is_negative(value: Value) -> bool:
+    return value.op == "neg"
+
+
+def _is_advantage(rest: Iterable[Value]) -> bool:
+    """Whether the value that is subtracted is one whose successor is discounted (GAE, lambda=1)."""
+    flat = [t for r in rest for t in _flat(r)]
+    negative = {_container(t.args[0]) for t in flat if t.op == "neg"}
+    positive = {
+        _container(f) for t in flat if t.op == "mul" for f in t.args for f in alternatives(f)
+    }
+    return bool((negative & positive) - {None})
+
+
+def _container(value: Value) -> Value | None:
+    core = value.core
+    return core.args[0].core if core.op == "item" else None
+
+
+def is_reversed(value: Value | None) -> bool:
+    """Whether an iteration over `value` goes backwards."""
+    if value is None:
+        return False
+    core = value.core
+    if core.op == "fn":
+        if core.data == "flip":
+            return not is_reversed(core.args[0])
+        if core.data == "range":
+            return len(core.args) == 3 and is_below_zero(core.args[2])
+        if core.data in ("zip", "enumerate"):
+            return any(is_reversed(a) for a in core.args)
+        if core.data in ("cat", "stack", "map"):
+            return is_reversed(core.args[0])
+    if core.op == "call" and len(core.args) > 1:
+        if (core.args[0].dotted or "").endswith(".arange") and len(core.args) == 4:
+            return is_below_zero(core.args[3])
+        # a progress bar or a list around it: tqdm(reversed(...))
+        return any(is_reversed(a) for a in core.args[1:2] if a.core.op == "fn")
+    if core.op == "comp":
+        return is_reversed(core.args[1])
+    if core.op in ("phi", "after"):
+        return all(is_reversed(a) for a in core.args)
+    if core.op == "item" and core.args[1].op == "slice":
+        step = core.args[1].args[2]
+        return is_below_zero(step) != is_reversed(core.args[0])
+    return False
+
+
+def is_below_zero(value: Value) -> bool:
+    return value.op == "neg" or (value.number is not None and value.number < 0)
+
+
+def runs_backwards(file: FileModel, loop: Loop, value: Value) -> bool:
+    """Whether the recursion in `value` runs from the last step to the first."""
+    if loop.kind in ("for", "comprehension") and is_reversed(loop.iterable):
+        return True
+    counters = [
+        c
+        for c in loop.carried.values()
+        if any(p.number is not None and p.number < 0 for p in terms(c.step))
+        and c.start in terms(c.step)
+    ]
+    if loop.kind == "while":
+        return bool(counters) or _pops(file, loop)
+    # a forward loop that reads x[T - 1 - t]
+    for part in walk(value):
+        if part.op == "item" and part.loops & loop.mask:
+            index = part.args[1].core
+            indices = index.args if index.op == "tuple" else (index,)
+            for one in indices:
+                if any(t.op == "neg" and t.loops & loop.mask for t in terms(one)):
+                    return True
+    return bool(counters) and any(
+        c.start in (t.core for t in terms(p.args[1]))
+        for c in counters
+        for p in walk(value)
+        if p.op == "item"
+    )
+
+
+def _pops(file: FileModel, loop: Loop) -> bool:
+    return any(
+        e.kind == "method" and e.key == "pop" and not e.args and e.site.in_loop(loop)
+        for e in file.events
+    )
+
+
+def place_of(file: FileModel, value: Value, loop: Loop | None) -> tuple[Any, Site] | None:
+    for node, site in file.places(value):
+        if loop is None or site.in_loop(loop):
+            return node, site
+    return None

@@ -1,0 +1,123 @@
+"""The clipped value loss: old + clip(new - old, -c, c) against a return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ppolint.semantics.program import Site
+from ppolint.semantics.ratios import is_difference, settled
+from ppolint.semantics.values import Value, terms
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+_REGRESSION = frozenset({"mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss"})
+_REGRESSION_MODULES = frozenset({"MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss"})
+
+
+@dataclass(frozen=True, slots=True)
+class ValueClip:
+    """One clipped value loss: old + clip(new - old, -c, c) against a return."""
+
+    clip: Value
+    epsilon: Value
+    node: Any
+    site: Site
+
+
+def value_clips(file: FileModel) -> list[ValueClip]:
+    """Every clipped value loss of a file, once a place."""
+    found: list[ValueClip] = []
+    candidates: list[tuple[Any, list[tuple[Any, Site]]]] = []
+    seen: set[int] = set()
+    for clip in file.of_op("clip"):
+        if not is_difference(clip.args[0]) or not _opposite(file, clip):
+            continue
+        sums = _predictions(file, clip)
+        errors = [u for form in (clip, file.values.neg(clip)) for u in file.users(form)]
+        if not sums or not any(
+            _is_regressed(file, e, clip)
+            for e in errors
+            if e.op == "add" and not _is_own_target(file, e, clip)
+        ):
+            continue
+        for value in [clip, *sums]:
+            places = [p for p in file.places(value) if p[1].frame.module.main]
+            if places:
+                candidates.append((clip, places))
+                break
+    for clip, node, site in settled(file, candidates):
+        if id(node) not in seen:
+            seen.add(id(node))
+            found.append(ValueClip(clip, clip.args[2].core, node, site))
+    return found
+
+
+def _is_own_target(file: FileModel, error: Value, clip: Value) -> bool:
+    """Whether the change is compared with what it was taken to: a limited residual of a signal."""
+    negated = file.values.neg
+    parts = {t if clip in terms(error) else negated(t) for t in terms(error)}
+    plus = [t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None]
+    minus = [t.args[0] for t in terms(clip.args[0]) if t.op == "neg"]
+    if all(old in parts for old in minus):
+        return any(negated(new) in parts for new in plus)
+    return all(negated(old) in parts for old in plus) and any(new in parts for new in minus)
+
+
+def _opposite(file: FileModel, clip: Value) -> bool:
+    lo, hi = clip.args[1].core, clip.args[2].core
+    return file.values.neg(hi) is lo and lo is not hi
+
+
+def _predictions(file: FileModel, clip: Value) -> list[Value]:
+    """The sums that hold old + clip(new - old), whatever else they hold."""
+    negative = {t.args[0] for t in terms(clip.args[0]) if t.op == "neg"}
+    positive = {t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None}
+    flipped = {file.values.neg(clip)} | {clip}
+    out = []
+    for form in flipped:
+        for user in file.users(form):
+            if user.op != "add":
+                continue
+            sign = form is clip
+            held = set(user.args)
+            old = {n if sign else file.values.neg(n).core for n in negative}
+            other = {p if not sign else file.values.neg(p).core for p in positive}
+            if old <= held or (other and other <= held):
+                out.append(user)
+    return out
+
+
+def _is_regressed(file: FileModel, total: Value, clip: Value) -> bool:
+    """Whether a sum is an error that is squared, or the prediction of a regression loss."""
+    queue, seen = [total], {total}
+    depth = 0
+    while queue and depth < 12:
+        depth += 1
+        for user in file.users(queue.pop()):
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op == "pow" and user.args[1].number == 2:
+                return True
+            if user.op == "mul" and user.args.count(total) > 1:
+                return True
+            if user.op == "fn" and user.data in _REGRESSION:
+                return True
+            if user.op == "call" and _is_regression_call(file, user):
+                return True
+            if user.op in ("neg", "phi", "after", "add", "abs", "where", "mul"):
+                queue.append(user)
+    return False
+
+
+def _is_regression_call(file: FileModel, call: Value) -> bool:
+    for callee in file.resolve(call.args[0]):
+        if callee.op == "call":
+            name = file.callee(callee) or ""
+            if name.rpartition(".")[2] in _REGRESSION_MODULES:
+                return True
+        if callee.op == "ref" and str(callee.data).rpartition(".")[2] in _REGRESSION:
+            return True
+    return False
