@@ -17,11 +17,15 @@ _QUOTIENTS = frozenset({"div", "true_divide", "divide"})
 _E_POWER = re.compile(r"\be\s*\*\*")
 # The gradient of a ratio that is one: exp(x - x.detach()).
 _SELF_RATIO = re.compile(r"\bexp\(\s*([\w.]+)\s*-\s*\1\.detach\(\)")
-_BELOW = re.compile(r"\b1(?:\.0*)?\s*-\s*[A-Za-z_(]|\bsub\(")
-_ABOVE = re.compile(r"\b1(?:\.0*)?\s*\+\s*[A-Za-z_(]|[\w)\]]\s*\+\s*1(?:\.0*)?\b|\badd\(")
+_BELOW = re.compile(
+    r"\b1(?:\.0*)?\s*-\s*([A-Za-z_][\w.]*)|-\s*([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b"
+)
+_ABOVE = re.compile(r"\b1(?:\.0*)?\s*\+\s*([A-Za-z_][\w.]*)|([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b")
+_SIDES = re.compile(r"\b1(?:\.0*)?\s*-[^,\n]{1,60},[^,]{0,60}\b1(?:\.0*)?\s*\+")
 _PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
 
 _SYMMETRIC = re.compile(
+    r"(?:clamp|clip)_?\((?:(?!clamp|clip)[\s\S]){0,200}?"
     r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:#[^\n]*\n\s*)?(?:\w+\s*=\s*)?\1(?![\w.])"
     r"|([\w.\[\]'\"]+)\s*-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?\2\s*\+\s*\3(?![\w.])"
     r"|\bmin\w*\([^\n]*\bmax\w*\(|\bmax\w*\([^\n]*\bmin\w*\("
@@ -47,10 +51,19 @@ def has_loss_shape(text: str) -> bool:
         return False
     if "kl_divergence" in words or "kl_div" in words:
         return exponential
-    both = _BELOW.search(text) is not None and _ABOVE.search(text) is not None
-    if not both and _PAIR.search(text) is None:
+    if not _has_bounds_around_one(text, words):
         return False
     return exponential or bool(words & {"minimum", "min"})
+
+
+def _has_bounds_around_one(text: str, words: set[str]) -> bool:
+    """Whether 1 - x and 1 + x are there for one x, side by side, or as two numbers."""
+    if _PAIR.search(text) is not None or _SIDES.search(text) is not None:
+        return True
+    below = {a or b for a, b in _BELOW.findall(text)}
+    if below & {a or b for a, b in _ABOVE.findall(text)}:
+        return True
+    return {"sub", "add"} <= words
 
 
 def has_value_clip_shape(text: str) -> bool:
