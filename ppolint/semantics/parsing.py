@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 
 import libcst as cst
@@ -28,10 +29,22 @@ def parse(text: str) -> cst.Module:
     try:
         return cst.parse_module(text)
     except cst.ParserSyntaxError as error:
+        row, column = _place(text) or (error.raw_line, error.raw_column + 1)
         reason = error.message.partition("\n")[0]
-        raise ParseError(reason, max(error.raw_line, 1), max(error.raw_column + 1, 1)) from None
+        raise ParseError(reason, max(row, 1), max(column, 1)) from None
     except (RecursionError, UnicodeError, ValueError) as error:
         raise ParseError(str(error) or type(error).__name__, 1, 1) from None
     finally:
         if enabled:
             gc.enable()
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Where Python's own parser stops: for a wrong indent libcst only knows the file."""
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return (error.lineno, error.offset or 1) if error.lineno is not None else None
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None

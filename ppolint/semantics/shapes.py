@@ -60,10 +60,10 @@ def _has_bounds_around_one(text: str, words: set[str]) -> bool:
     """Whether 1 - x and 1 + x are there for one x, side by side, or as two numbers."""
     if _PAIR.search(text) is not None or _SIDES.search(text) is not None:
         return True
-    below = {a or b for a, b in _BELOW.findall(text)}
-    if below & {a or b for a, b in _ABOVE.findall(text)}:
+    above = {a or b for a, b in _ABOVE.findall(text)}
+    if above & {a or b for a, b in _BELOW.findall(text)}:
         return True
-    return {"sub", "add"} <= words
+    return "sub" in words and (bool(above) or "add" in words)
 
 
 def has_value_clip_shape(text: str) -> bool:
