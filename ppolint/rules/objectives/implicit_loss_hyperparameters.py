@@ -61,12 +61,20 @@ def check(file: FileModel) -> Iterator[Finding]:
         for estimator, loss in training.links(file.pipeline)
         if estimator.flag("average_gae", False) is not False
     }
+    # an estimator that cannot be linked to a loss may well be the one that feeds it
+    estimators_normalise = any(
+        estimator.flag("average_gae", False) is not False for estimator in file.pipeline.estimators
+    )
     for loss in file.pipeline.losses:
         if loss.name not in _STANDARD or not loss.here or not loss.sealed:
             continue
         unsaid = [n for n in _DEFAULTS if loss.argument(n) is None]
-        if id(loss) in normalised and "normalize_advantage" in unsaid:
+        if (id(loss) in normalised or estimators_normalise) and "normalize_advantage" in unsaid:
             unsaid.remove("normalize_advantage")
+        critic = loss.argument("critic_network")
+        if critic is not None and critic.core is file.values.none:
+            # without a critic there is no critic loss
+            unsaid = [n for n in unsaid if n not in ("critic_coeff", "loss_critic_type")]
         if loss.flag("entropy_bonus", True) is False and "entropy_coeff" in unsaid:
             unsaid.remove("entropy_coeff")
         if not unsaid:
