@@ -236,7 +236,10 @@ class _Judge:
         default = parameter.default if parameter is not None else None
         if default == "None":
             default = LOSS_DEFAULTS.get(meant, default)
-        message += f": `{meant}={default}` applies instead"
+        if self._given(meant):
+            message += f": the `{meant}` of the same call applies"
+        else:
+            message += f": `{meant}={default}` applies instead"
         edits: tuple[Edit, ...] = ()
         if not self._given(meant) and self._accepts_everywhere(meant):
             edits = (Edit(*argument.name_span(self.ctx), argument.renamed(meant)),)
