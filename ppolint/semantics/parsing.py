@@ -29,7 +29,9 @@ def parse(text: str) -> cst.Module:
     try:
         return cst.parse_module(text)
     except cst.ParserSyntaxError as error:
-        row, column = _place(text) or (error.raw_line, error.raw_column + 1)
+        row, column = error.raw_line, error.raw_column + 1
+        if row <= 1:
+            row, column = _place(text) or (row, column)
         reason = error.message.partition("\n")[0]
         raise ParseError(reason, max(row, 1), max(column, 1)) from None
     except (RecursionError, UnicodeError, ValueError) as error:
