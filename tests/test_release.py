@@ -32,7 +32,7 @@ def project(tmp_path):
 
 UV_LOCK = '[[package]]\nname = "torch"\nversion = "2.6.0"\n\n[[package]]\nname = "torchrl"\nversion = "0.7.2"\n'
 PIXI_LOCK = """packages:
-- pypi: https://host.invalid/files/ab/torchrl-0.6.0-cp311-cp311-manylinux1_x86_64.whl
+- pypi: ./wheels/torchrl-0.6.0-cp311-cp311-manylinux1_x86_64.whl
   name: torchrl
   version: 0.6.0
 """

@@ -11,6 +11,7 @@ import builtins
 import email
 import hashlib
 import json
+import os
 import re
 import zipfile
 from dataclasses import dataclass, field
@@ -54,7 +55,9 @@ class TextCache:
             return json.loads(stored.read_text())
         record = extract_module(text.decode("utf-8"))
         self._folder.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps(record))
+        unfinished = stored.with_suffix(f".{os.getpid()}.part")
+        unfinished.write_text(json.dumps(record))
+        unfinished.replace(stored)
         return record
 
 
