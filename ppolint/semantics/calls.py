@@ -7,38 +7,29 @@ from typing import Any
 import libcst as cst
 
 from ppolint.semantics import operations
+from ppolint.semantics.inlining import Inlining
+from ppolint.semantics.instances import Instances
 from ppolint.semantics.program import (
     CallSite,
     Carried,
     Class,
-    Event,
     Frame,
-    Function,
     ModuleInfo,
     Site,
     State,
 )
-from ppolint.semantics.values import Value, Values, walk
+from ppolint.semantics.values import Value, Values
 
 # Functions that return their argument made faster.
 _COMPILERS = frozenset({"compile", "compile_with_warmup", "CudaGraphModule", "script"})
-MAX_DEPTH = 4
-# Expressions evaluated inside of helpers before they are no longer looked into.
-_BUDGET = 40_000
 _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict"})
 _LISTS = frozenset({"builtins.list", "collections.deque"})
-_ARITHMETIC = frozenset(
-    {"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"}
-)
 # What an environment written in the same file does inside a step is not the learner's story.
 _ENVIRONMENT_METHODS = frozenset({"step"})
-# Packages that are known by name, also where the project is their own repository.
-_NOT_LOOKED_INTO = frozenset({"builtins", "torch", "torchrl", "tensordict", "numpy", "gymnasium"})
-_NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
-class Calls:
+class Calls(Inlining, Instances):
     """The part of the evaluator that applies functions; mixed into `Evaluator`."""
 
     values: Values
@@ -324,235 +315,3 @@ class Calls:
         extra = (kw["**"],) if "**" in kw else ()
         site = CallSite(node, self.site, len(args), tuple(named), star, double_star)
         return self.values.make("call", (callee, *args, *named.values(), *extra), site)
-
-    # -- looking into helpers ---------------------------------------------------------------
-    def inline(
-        self, function: Function, args: list[Value], kw: dict[str, Value], node: Any
-    ) -> Value | None:
-        """What `function` returns for these arguments; None where it is not looked into."""
-        frame = self.frame
-        if frame.depth >= MAX_DEPTH or self.work > _BUDGET or function.is_abstract:
-            return None
-        caller: Frame | None = frame
-        while caller is not None:
-            if caller.function is not None and caller.function.node is function.node:
-                return None
-            caller = caller.caller
-        inner = Frame(
-            function,
-            function.module,
-            function.parent,
-            frame,
-            node,
-            self.site,
-            depth=frame.depth + 1,
-        )
-        inner.contexts = function.contexts
-        if not self._bind_parameters(inner, function, args, kw):
-            return None
-        work = self.work
-        self._execute(inner, function.node)  # type: ignore[attr-defined]
-        if frame.depth == 0:
-            self.inlined += self.work - work
-        if inner.yields:
-            return None
-        self.looked_into = node
-        returned = [r for r in inner.returns if r is not self.values.none]
-        return self.values.phi(returned) if returned else self.values.none
-
-    def call_later(self, callee: Value, use: CallSite) -> tuple[Value, list[Event]]:
-        """What `callee()` returns, run once more after everything else, and what happens in it.
-
-        For factories that other code will call: `use` is the call that was given the factory.
-        """
-        around = use.site.frame
-        frame = Frame(
-            around.function, around.module, around.lexical, around.caller, around.call,
-            around.call_site, env=around.env,
-        )  # fmt: skip
-        saved = (self.frame, self.site, self.events, self.heap)
-        events: list[Event] = []
-        self.frame, self.site, self.events, self.heap = frame, use.site, events, State()
-        result = self.apply(self.resolved(callee), [], {}, use.node)
-        self.frame, self.site, self.events, self.heap = saved
-        return result, events
-
-    def _bind_parameters(
-        self, frame: Frame, function: Function, args: list[Value], kw: dict[str, Value]
-    ) -> bool:
-        params = function.node.params
-        plain = [*params.posonly_params, *params.params]
-        if len(args) > len(plain) and not isinstance(params.star_arg, cst.Param):
-            return False
-        env = frame.env
-        rest = dict(kw)
-        for at, param in enumerate(plain):
-            name = param.name.value
-            if at < len(args):
-                env[name] = args[at]
-                if at == 0 and function.cls is not None and not function.is_static:
-                    frame.self_value = args[0]
-            else:
-                env[name] = self._argument(function, name, rest)
-        for param in params.kwonly_params:
-            env[param.name.value] = self._argument(function, param.name.value, rest)
-        if isinstance(params.star_arg, cst.Param):
-            env[params.star_arg.name.value] = self.values.make("tuple", tuple(args[len(plain) :]))
-        if params.star_kwarg is not None:
-            rest.pop("**", None)
-            env[params.star_kwarg.name.value] = self.allocate(  # type: ignore[attr-defined]
-                "dict", function.node, entries=rest, items=tuple(rest.values())
-            )
-        return True
-
-    def _argument(self, function: Function, name: str, kw: dict[str, Value]) -> Value:
-        if name in kw:
-            return kw.pop(name)
-        default = function.defaults.get(name)
-        if default is not None and "**" not in kw:
-            return default
-        return self.values.make("param", (), (id(function.node), name))
-
-    # -- instances and their attributes -----------------------------------------------------
-    def class_of(self, value: Value) -> Class | None:
-        """The class of the project that `value` is an instance of, if that is known."""
-        core = value.core
-        if core.op == "call":
-            return core.args[0].data if core.args[0].op == "class" else None  # type: ignore[return-value]
-        if core.op == "param":
-            return self.self_classes.get(core)
-        if core.op == "attr":
-            found = {c for d in self.definitions(core) if (c := self._direct_class(d)) is not None}
-            return found.pop() if len(found) == 1 else None
-        if core.op in ("phi", "after"):
-            found = {c for a in core.args if (c := self._direct_class(a)) is not None}
-            return found.pop() if len(found) == 1 else None
-        return None
-
-    @staticmethod
-    def _direct_class(value: Value) -> Class | None:
-        core = value.core
-        if core.op == "call" and core.args[0].op == "class":
-            return core.args[0].data  # type: ignore[return-value]
-        return None
-
-    def definitions(self, attribute: Value) -> list[Value]:
-        """What is assigned to `base.name` anywhere: on this object, else by its class."""
-        base, name = attribute.args[0].core, str(attribute.data)
-        held = self.assignments.get((base, name))  # type: ignore[attr-defined]
-        cls = self.self_classes.get(base) or self._direct_class(base)
-        given = self._given_field(base, cls, name)
-        if held or given is not None:
-            return [*(held or ()), *(given or ())]
-        if cls is None and base.op == "attr":
-            cls = self.class_of(base)
-        if cls is None:
-            return []
-        for owner in cls.lineage():
-            if name in owner.attributes:
-                return owner.attributes[name]
-            if name in owner.constants:
-                return [owner.constants[name]]
-        return []
-
-    @staticmethod
-    def _given_field(base: Value, cls: Class | None, name: str) -> list[Value] | None:
-        """What a call sets a field to, where the constructor is made from the fields: dataclasses
-        and namespaces. None where it says nothing about it, empty where it cannot be seen."""
-        if base.op != "call":
-            return None
-        if cls is None:
-            if base.args[0].dotted not in _NAMESPACES:
-                return None
-        elif cls.method("__init__") is not None:
-            return None
-        site: CallSite = base.data  # type: ignore[assignment]
-        if name in site.keywords:
-            return [base.args[1 + site.positional + site.keywords.index(name)]]
-        return [] if site.positional or site.star or site.double_star else None
-
-    def class_attribute(self, base: Value, name: str, node: Any) -> Value:
-        """`base.name` where nothing was assigned on this path: properties, derived numbers."""
-        plain = self.values.attr(base, name)
-        cls = self.class_of(base)
-        if cls is None:
-            return plain
-        method = cls.method(name)
-        if method is not None:
-            if method.is_property:
-                return self.inline(method, [base], {}, node) or plain
-            return plain
-        found = self.definitions(plain.core if plain.core.op == "attr" else plain)
-        if len(found) == 1 and found[0].op in (
-            "add",
-            "mul",
-            "neg",
-            "div",
-            "func",
-            "partial",
-            "ref",
-        ):
-            only = found[0]
-            if only.op in ("func", "partial", "ref"):
-                return only
-            if not only.loops and all(part.op in _ARITHMETIC for part in walk(only)):
-                return only
-        return plain
-
-    # -- other files of the project ---------------------------------------------------------
-    def resolved(self, value: Value) -> Value:
-        """The definition an imported name stands for, when a file of the project has it."""
-        dotted = value.dotted
-        project = self.project  # type: ignore[attr-defined]
-        if dotted is None or project is None or dotted.partition(".")[0] in _NOT_LOOKED_INTO:
-            return value
-        located = project.locate(dotted, self.frame.module.path)
-        if located is None:
-            return value
-        path, rest = located
-        if not rest:
-            return value
-        module = self._load(path)
-        if module is None or module.frame is None:
-            return value
-        found = module.frame.env.get(rest[0])
-        if found is None or found is value:
-            return value
-        for name in rest[1:]:
-            if found.op == "class":
-                method = found.data.method(name)  # type: ignore[attr-defined]
-                if method is None:
-                    return value
-                found = self.values.make("func", (), method)
-            else:
-                found = self.values.attr(found, name)
-        if found.op == "ref":
-            return self.resolved(found) if found.dotted != dotted else value
-        return found
-
-    def module_named(self, dotted: str) -> ModuleInfo | None:
-        """The module of the project called `dotted`, evaluated down to its definitions."""
-        project = self.project  # type: ignore[attr-defined]
-        located = project.locate(dotted, self.frame.module.path) if project is not None else None
-        if located is None or located[1]:
-            return None
-        return self._load(located[0])
-
-    def _load(self, path: str) -> ModuleInfo | None:
-        known = self.modules.get(path)
-        if known is not None:
-            return known
-        tree = self.project.tree(path)  # type: ignore[attr-defined]
-        self.dependencies.add(path)  # type: ignore[attr-defined]
-        info = ModuleInfo(path, tree, main=False)
-        self.modules[path] = info
-        if tree is None:
-            return info
-        frame = Frame(None, info, None, None, depth=MAX_DEPTH)
-        info.frame = frame
-        saved = (self.frame, self.site, self.events, self.occurrences, self.heap)
-        self.frame, self.events, self.occurrences, self.heap = frame, [], {}, State()
-        self.site = Site(tree, frame, None)
-        self.exec_block(tree.body)  # type: ignore[attr-defined]
-        self.frame, self.site, self.events, self.occurrences, self.heap = saved
-        return info

@@ -1,0 +1,106 @@
+"""Instances: the classes of objects, and what their attributes are set to anywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ppolint.semantics.program import CallSite, Class
+from ppolint.semantics.values import Value, Values, walk
+
+_ARITHMETIC = frozenset(
+    {"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"}
+)
+_NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
+
+
+class Instances:
+    """The part of the evaluator that knows objects; mixed into `Evaluator`."""
+
+    values: Values
+    self_classes: dict[Value, Class]
+    assignments: dict[tuple[Value, str], list[Value]]
+
+    def class_of(self, value: Value) -> Class | None:
+        """The class of the project that `value` is an instance of, if that is known."""
+        core = value.core
+        if core.op == "call":
+            return core.args[0].data if core.args[0].op == "class" else None  # type: ignore[return-value]
+        if core.op == "param":
+            return self.self_classes.get(core)
+        if core.op == "attr":
+            found = {c for d in self.definitions(core) if (c := self._direct_class(d)) is not None}
+            return found.pop() if len(found) == 1 else None
+        if core.op in ("phi", "after"):
+            found = {c for a in core.args if (c := self._direct_class(a)) is not None}
+            return found.pop() if len(found) == 1 else None
+        return None
+
+    @staticmethod
+    def _direct_class(value: Value) -> Class | None:
+        core = value.core
+        if core.op == "call" and core.args[0].op == "class":
+            return core.args[0].data  # type: ignore[return-value]
+        return None
+
+    def definitions(self, attribute: Value) -> list[Value]:
+        """What is assigned to `base.name` anywhere: on this object, else by its class."""
+        base, name = attribute.args[0].core, str(attribute.data)
+        held = self.assignments.get((base, name))  # type: ignore[attr-defined]
+        cls = self.self_classes.get(base) or self._direct_class(base)
+        given = self._given_field(base, cls, name)
+        if held or given is not None:
+            return [*(held or ()), *(given or ())]
+        if cls is None and base.op == "attr":
+            cls = self.class_of(base)
+        if cls is None:
+            return []
+        for owner in cls.lineage():
+            if name in owner.attributes:
+                return owner.attributes[name]
+            if name in owner.constants:
+                return [owner.constants[name]]
+        return []
+
+    @staticmethod
+    def _given_field(base: Value, cls: Class | None, name: str) -> list[Value] | None:
+        """What a call sets a field to, where the constructor is made from the fields: dataclasses
+        and namespaces. None where it says nothing about it, empty where it cannot be seen."""
+        if base.op != "call":
+            return None
+        if cls is None:
+            if base.args[0].dotted not in _NAMESPACES:
+                return None
+        elif cls.method("__init__") is not None:
+            return None
+        site: CallSite = base.data  # type: ignore[assignment]
+        if name in site.keywords:
+            return [base.args[1 + site.positional + site.keywords.index(name)]]
+        return [] if site.positional or site.star or site.double_star else None
+
+    def class_attribute(self, base: Value, name: str, node: Any) -> Value:
+        """`base.name` where nothing was assigned on this path: properties, derived numbers."""
+        plain = self.values.attr(base, name)
+        cls = self.class_of(base)
+        if cls is None:
+            return plain
+        method = cls.method(name)
+        if method is not None:
+            if method.is_property:
+                return self.inline(method, [base], {}, node) or plain
+            return plain
+        found = self.definitions(plain.core if plain.core.op == "attr" else plain)
+        if len(found) == 1 and found[0].op in (
+            "add",
+            "mul",
+            "neg",
+            "div",
+            "func",
+            "partial",
+            "ref",
+        ):
+            only = found[0]
+            if only.op in ("func", "partial", "ref"):
+                return only
+            if not only.loops and all(part.op in _ARITHMETIC for part in walk(only)):
+                return only
+        return plain
