@@ -113,16 +113,22 @@ def _judge(
     analysis.parsed = bool(codes)
     if not codes:
         return True
-    from ppolint.semantics.model import ParseError, build
+    from ppolint.semantics.model import ParseError, build, build_mended
 
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()
     gc.disable()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    broken = False
     try:
-        model = build(source, project, release=release)
-    except ParseError as error:
-        found.append(syntax_error.finding(source, error.message, error.row, error.column))
-        return False
+        try:
+            model = build(source, project, release=release)
+        except ParseError as error:
+            found.append(syntax_error.finding(source, error.message, error.row, error.column))
+            broken = True
+            mended = build_mended(source, project, release=release)
+            if mended is None:
+                return False
+            model = mended
     except RecursionError:
         found.append(file_not_analysed.finding("it is nested too deeply"))
         return False
@@ -132,7 +138,8 @@ def _judge(
     else:
         for code in codes:
             try:
-                found.extend(registry.load(code).findings(model))
+                findings = registry.load(code).findings(model)
+                found.extend(findings if not broken else map(_without_fix, findings))
             except RecursionError:
                 found.append(file_not_analysed.finding("it is nested too deeply"))
                 return False
@@ -144,7 +151,12 @@ def _judge(
         sys.setrecursionlimit(limit)
         if collecting:
             gc.enable()
-    return not analysis.errors
+    return not (broken or analysis.errors)
+
+
+def _without_fix(finding: Finding) -> Finding:
+    """Of a file that does not parse: what was read is not the text that a fix would change."""
+    return finding._replace(fix=None)
 
 
 def _described(error: Exception, doing: str) -> str:

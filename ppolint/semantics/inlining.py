@@ -101,7 +101,7 @@ class Inlining:
         if params.star_kwarg is not None:
             rest.pop("**", None)
             env[params.star_kwarg.name.value] = self.allocate(  # type: ignore[attr-defined]
-                "dict", function.node, entries=rest, items=tuple(rest.values())
+                "dict", frame.call, entries=rest, items=tuple(rest.values())
             )
         return True
 

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,27 @@ if TYPE_CHECKING:
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
 
-__all__ = ["FileModel", "ParseError", "build"]
+__all__ = ["FileModel", "ParseError", "build", "build_mended"]
 
 
 def build(source: Source, project: Project | None = None, release: Any = None) -> FileModel:
     """The model of a file; raises `ParseError` when it is no Python."""
     return FileModel(source, parse(source.text), project, release)
+
+
+def build_mended(
+    source: Source, project: Project | None = None, release: Any = None
+) -> FileModel | None:
+    """The model of a file that is no Python only because of its indentation; else None."""
+    from ppolint.source.indentation import reindented
+
+    text = reindented(source.text)
+    if text is None:
+        return None
+    try:
+        return build(replace(source, text=text), project, release)
+    except ParseError:
+        return None
 
 
 class FileModel:

@@ -45,6 +45,11 @@ def _place(text: str) -> tuple[int, int] | None:
     """Where Python's own parser stops: for a wrong indent libcst only knows the file."""
     try:
         ast.parse(text)
+    except IndentationError as error:
+        if error.lineno is None:
+            return None
+        line = text.split("\n")[error.lineno - 1]
+        return error.lineno, len(line) - len(line.lstrip()) + 1
     except SyntaxError as error:
         return (error.lineno, error.offset or 1) if error.lineno is not None else None
     except (ValueError, RecursionError, MemoryError):

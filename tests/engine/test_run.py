@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_project import GAE_LOOP
+from small_project import GAE_LOOP, OLD_IMPORT
 
 from ppolint.engine import run as running
 from ppolint.engine.pool import Crash
@@ -29,6 +29,47 @@ def test_a_broken_file_is_reported_and_the_rest_is_linted(project, lint, found) 
     ]
     assert not result.errors
     assert result.files == 6
+
+
+def test_a_block_indented_too_far_does_not_hide_the_rest(project: Path, lint) -> None:
+    text = f"{OLD_IMPORT}def f():\n    if x:\n            a()\n        b()  # here\n{GAE_LOOP}"
+    (project / "odd.py").write_text(text)
+    found = {d.code: d for d in lint("odd.py").diagnostics}
+    assert {code: (d.row, d.column) for code, d in found.items()} == {
+        "PPO901": (1, 32),
+        "PPO001": (5, 9),
+        "PPO104": (14, 16),
+    }
+    assert found["PPO901"].fix is None, "the text that was read is not the text of the file"
+
+
+def test_keywords_of_a_class_in_another_file(project: Path, lint, found) -> None:
+    (project / "vehicles.py").write_text(
+        "from tensordict import TensorDict\n\n\nclass Vehicle:\n"
+        "    def __init__(self, name, **more):\n        self.more = TensorDict(more)\n"
+    )
+    (project / "world.py").write_text(
+        """\
+import torch
+import gymnasium as gym
+
+from vehicles import Vehicle
+
+
+def drive(env, policy):
+    vehicle = Vehicle("a", wheels=[1, 2])
+    state, _ = env.reset()
+    rows = []
+    for _ in range(100):
+        action = policy(state).sample()
+        log_prob = policy(state).log_prob(action)
+        state, reward, done, _, _ = env.step(action)
+        rows.append((state, action, log_prob, reward, done))
+    return vehicle, rows
+"""
+    )
+    result = lint("world.py", select=("PPO111",))
+    assert (result.errors, found(result)) == ([], [("world.py", "PPO111")])
 
 
 def test_files_without_a_word_that_a_rule_needs_are_not_analysed(project, lint) -> None:

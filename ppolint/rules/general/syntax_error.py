@@ -7,7 +7,9 @@ rule would look at are parsed, so a broken file without reinforcement-learning c
 
 ## Why is this bad
 
-Nothing else can be said about the file: no other rule looks at it.
+Nothing else can be said about the file: no other rule looks at it. Only where all that is wrong is
+a block that is indented too far is the rest reviewed as if it stood at the level around it (and
+nothing of it is fixed automatically).
 
 ## Example
 
