@@ -60,8 +60,10 @@ class Inlining:
         returned = [r for r in inner.returns if r is not self.values.none]
         return self.values.phi(returned) if returned else self.values.none
 
-    def call_later(self, callee: Value, use: CallSite) -> tuple[Value, list[Event]]:
-        """What `callee()` returns, run once more after everything else, and what happens in it.
+    def call_later(
+        self, callee: Value, use: CallSite, kw: dict[str, Value]
+    ) -> tuple[Value, list[Event]]:
+        """What `callee(**kw)` returns, run once more after everything else, and what happens in it.
 
         For factories that other code will call: `use` is the call that was given the factory.
         """
@@ -73,7 +75,7 @@ class Inlining:
         saved = (self.frame, self.site, self.events, self.heap)
         events: list[Event] = []
         self.frame, self.site, self.events, self.heap = frame, use.site, events, State()
-        result = self.apply(self.resolved(callee), [], {}, use.node)
+        result = self.apply(self.resolved(callee), [], dict(kw), use.node)
         self.frame, self.site, self.events, self.heap = saved
         return result, events
 

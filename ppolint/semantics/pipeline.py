@@ -148,7 +148,7 @@ class Pipeline(Readers, Assembly):
         if value is None:
             return (UNKNOWN,)
         if use is not None:
-            return self.wiring.built(value, use.call.core.data)  # type: ignore[arg-type]
+            return self.wiring.built(value, use)
         return self.wiring.candidates(value)
 
     def held(self, base: Value, name: str) -> tuple | None:

@@ -166,6 +166,8 @@ class Loop:
     frame: Frame
     condition: Value | None = None
     carried: dict[Any, Carried] = field(default_factory=dict)
+    # what variables are where a `break` leaves the loop
+    broken: list[dict[Any, Value]] = field(default_factory=list)
 
     @property
     def mask(self) -> int:

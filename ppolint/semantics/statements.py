@@ -69,6 +69,8 @@ class Statements(Definitions, Modules):
             elif kind in (cst.Raise, cst.Continue, cst.Break):
                 if kind is cst.Raise and small.exc is not None:
                     self.eval(small.exc)
+                elif kind is cst.Break:
+                    self._break()
                 return True
             elif kind is cst.Assert:
                 self.eval(small.test)
@@ -257,14 +259,25 @@ class Statements(Definitions, Modules):
                 )
         return before
 
+    def _break(self) -> None:
+        """Keep what the variables are where a `break` leaves the loop it is in."""
+        loop = self.frame.loop
+        if loop is not None and loop.kind != "comprehension":
+            names = (n for n in assigned(loop.node) if isinstance(n, str))
+            loop.broken.append({n: v for n in names if (v := self.frame.env.get(n)) is not None})
+
     def _leave_loop(self, loop: Loop, before: dict[Any, Value]) -> None:
         values = self.values
         self.frame.loop = loop.parent
         for key, init in before.items():
             state = self.frame.env if isinstance(key, str) else self.heap
             step = state[key]
-            if step.op == "carry" and step.data[0] == loop.bit:  # type: ignore[index]
-                state[key] = init
+            broken = [v for names in loop.broken if (v := names.get(key, step)) is not step]
+            broken = [v for v in broken if not _is_start(v, loop)]
+            if _is_start(step, loop):
+                state[key] = (
+                    values.make("after", (init, values.phi(broken)), loop.bit) if broken else init
+                )
                 continue
             name = key if isinstance(key, str) else key[1]
             start = values.make(
@@ -275,7 +288,7 @@ class Statements(Definitions, Modules):
             )
             node, site = self._last_assignment(name, loop)
             loop.carried[key] = Carried(key, loop, start, init, step, node, site)
-            state[key] = values.make("after", (init, step), loop.bit)
+            state[key] = values.make("after", (init, values.phi([step, *broken])), loop.bit)
 
     def _last_assignment(self, name: str, loop: Loop) -> tuple[Any, Site | None]:
         for event in reversed(self.events):
@@ -297,6 +310,11 @@ _COMPOUND = {
     cst.FunctionDef: Statements._function,
     cst.ClassDef: Statements._class,
 }
+
+
+def _is_start(value: Value, loop: Loop) -> bool:
+    """Whether a value is that of a variable of the loop which this iteration has not changed."""
+    return value.op == "carry" and value.data[0] == loop.bit  # type: ignore[index]
 
 
 def _imports(handler: Any) -> bool:

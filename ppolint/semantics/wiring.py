@@ -79,6 +79,7 @@ class Wiring:
         self._candidates: dict[Value, Candidates] = {}
         self._factories: dict[tuple[Value, int], Value] = {}
         self._use: CallSite | None = None
+        self._factory_arguments: dict[str, Value] = {}
         self._open: set[Value] = set()
         self._stored: dict[Value, list[Value]] | None = None
         self._depth = 0
@@ -426,19 +427,29 @@ class Wiring:
             if self._depth >= _FACTORY_DEPTH:
                 return (UNKNOWN,)
             self._depth += 1
-            result, events = self.evaluator.call_later(leaf, use)
+            result, events = self.evaluator.call_later(leaf, use, self._factory_arguments)
             self._depth -= 1
             self._factories[key] = result
             self.events.extend(events)
             self.pipeline.forget_methods()
         return self.candidates(result)
 
-    def built(self, value: Value, use: CallSite) -> Candidates:
+    def built(self, value: Value, use: Component) -> Candidates:
         """What `value` builds when it is a factory, else what it is; `use` is who calls it."""
-        outer, self._use = self._use, use
+        outer = self._use, self._factory_arguments
+        self._use = use.call.core.data  # type: ignore[assignment]
+        self._factory_arguments = self._given_to_factory(use)
         found = self.candidates(value, factory=True)
-        self._use = outer
+        self._use, self._factory_arguments = outer
         return found
+
+    def _given_to_factory(self, use: Component) -> dict[str, Value]:
+        """What `create_env_kwargs` hands to the factory; `**` where its entries are not seen."""
+        value = use.arguments.get("create_env_kwargs")
+        if value is None or (value.core.op == "const" and value.core.data is None):
+            return {}
+        entries = self.pipeline.dictionary(value)
+        return {"**": value} if isinstance(entries, Unknown) or entries is None else entries
 
 
 def _last(callee: Value) -> str:

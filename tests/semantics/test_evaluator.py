@@ -50,6 +50,23 @@ def test_a_loop_carries_what_it_assigns_and_reads() -> None:
     assert carried.start in carried.step.args[0].args or carried.start in carried.step.args[1].args
 
 
+def test_what_is_assigned_before_a_break_is_seen_after_the_loop() -> None:
+    file = model(
+        "found = None\nfor x in xs:\n    if x > 1:\n        found = x\n        break\ny = found\n"
+    )
+    assert bound(file, "y") == ["after(None, elem(builtins.xs))"]
+
+
+def test_a_break_adds_to_what_the_end_of_the_body_leaves() -> None:
+    file = model("n = 0\nwhile True:\n    if c:\n        n = 5\n        break\n    n = 7\ny = n\n")
+    assert bound(file, "y") == ["after(0, phi(7, 5))"]
+
+
+def test_a_break_that_changes_nothing_leaves_the_loop_alone() -> None:
+    file = model("n = 0\nfor x in xs:\n    if c:\n        break\n    n = 7\ny = n\n")
+    assert bound(file, "y") == ["after(0, 7)"]
+
+
 def test_helpers_are_looked_into() -> None:
     file = model(
         "import torch\ndef clip(x, e):\n    return torch.clamp(x, 1 - e, 1 + e)\ny = clip(z, 0.2)\n"

@@ -31,7 +31,7 @@ def parsed(expression):
     ("expression", "expected"),
     [
         ('["a", "b"]', ("a", "b")),
-        ('("a", "b")', ("a", "b")),
+        ('("a", "b")', (("a", "b"),)),  # one nested key, as TensorDict reads it
         ('["a"] + ["b"]', ("a", "b")),
         ('[("agents", "a"), "b"]', (("agents", "a"), "b")),
         ('[("a",)]', ("a",)),

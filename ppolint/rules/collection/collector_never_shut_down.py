@@ -59,6 +59,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics.components import Collector
 
     pipeline = file.pipeline
+    told = set()
     used = {c for s in pipeline.steps if s.kind == "collect" for c in s.components}
     for collector in pipeline.collectors:
         if not isinstance(collector, Collector) or collector not in used:
@@ -71,6 +72,9 @@ def check(file: FileModel) -> Iterator[Finding]:
         if any(training.has_unseen_use(pipeline, c) or _in_with(file, c) for c in held):
             continue
         component = held[0]
+        if component.span in told:
+            continue  # several kinds that one helper may build
+        told.add(component.span)
         yield rule.at(
             component.span,
             f"the worker processes of this {component.name} are never shut down",

@@ -60,8 +60,9 @@ _KEEPS = frozenset({
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     told = set()
+    copied = _copied(file)
     for value, base, key in _reads(file):
-        if _only_described(file, value):
+        if _only_described(file, value) or (value, _last(key)) in copied:
             continue
         for node, site in file.places(value):
             if not site.frame.module.main:
@@ -70,7 +71,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if span in told or not _at_the_root(file, base, site, key):
                 continue
             told.add(span)
-            last = key if isinstance(key, str) else key[-1]
+            last = _last(key)
             if _written_here(file, base, key):
                 if last == "reward":
                     yield rule.at(
@@ -89,6 +90,28 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=site.frame.scope,
                 fix=_fix(file, node, site, key),
             )
+
+
+def _last(key: Any) -> str:
+    return key if isinstance(key, str) else key[-1]
+
+
+def _copied(file: FileModel) -> set[tuple[Any, str]]:
+    """(value, key) of what is written at the root of a TensorDict under a key of that name: a flag
+    of the root that stays one."""
+    from ppolint.semantics.lineage import literal
+
+    out = set()
+    for event in file.events:
+        if event.kind == "store" and not isinstance(event.key, str) and event.key is not None:
+            key, value = literal(event.key), event.value
+        elif event.kind == "method" and event.key in ("set", "set_") and len(event.args) == 2:
+            key, value = literal(event.args[0]), event.args[1]
+        else:
+            continue
+        if _is_step_result(key):
+            out.add((value.core, _last(key)))
+    return out
 
 
 def _only_described(file: FileModel, value: Any) -> bool:

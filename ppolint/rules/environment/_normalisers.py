@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RUNNING = frozenset({"VecNorm", "VecNormV2"})
 _STATISTICS = frozenset({"init_stats", "load_state_dict"})
+_NUMBERS = frozenset({"loc", "scale"})
 _USES = frozenset({"rollout", "reset", "env_step"})
 
 
@@ -42,10 +43,19 @@ def used_environments(file: FileModel) -> Iterator[Environment]:
 
 
 def statistics(file: FileModel) -> Iterator[tuple[Event, tuple[Any, ...]]]:
-    """Calls of `init_stats` and `load_state_dict`, with the transforms they may be of."""
+    """What gives a normaliser its numbers, with the transforms it may be of: `init_stats`,
+    `load_state_dict`, `norm.loc = loc`, `norm.register_buffer("loc", loc)`."""
     pipeline = file.pipeline
     for event in (*file.events, *pipeline.wiring.events):
-        if event.kind == "method" and event.key in _STATISTICS and event.base is not None:
+        if event.base is None:
+            continue
+        if event.kind == "method" and event.key == "register_buffer":
+            gives = bool(event.args) and event.args[0].string in _NUMBERS
+        elif event.kind == "method":
+            gives = event.key in _STATISTICS
+        else:
+            gives = event.kind == "setattr" and event.key in _NUMBERS
+        if gives:
             yield event, behind(file, event.base, event.site.order)
 
 
@@ -89,8 +99,8 @@ def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Un
         if norm in found:
             return True
         if UNKNOWN in found:
-            # the statistics of a module, an optimiser or a loss are nobody's here
-            if event.key == "load_state_dict" and not may_be_transform(event):
+            # the state of a module, an optimiser or a loss is nobody's here
+            if event.key != "init_stats" and not may_be_transform(event):
                 continue
             return UNKNOWN
     if _elsewhere(file, env):
@@ -115,12 +125,18 @@ def may_be_transform(event: Event) -> bool:
 
 
 def _elsewhere(file: FileModel, env: Environment) -> bool:
-    """Whether the environment is given to something of another package or of an unseen kind."""
+    """Whether the environment is given to something of another package, or to a function that is
+    not looked into."""
     for event in file.events:
-        if event.kind != "call" or event.base is None or event.base.op != "ref":
+        if event.kind != "call" or event.base is None:
             continue
-        name = str(event.base.data)
-        if name.startswith(("torchrl.", "torch.", "builtins.", "tensordict.")):
+        if event.base.op == "func":
+            result = event.value.core
+            if result.op != "call" or result.args[0].core is not event.base.core:
+                continue
+        elif event.base.op != "ref":
+            continue
+        elif str(event.base.data).startswith(("torchrl.", "torch.", "builtins.", "tensordict.")):
             continue
         if any(env in file.pipeline.candidates(a) for a in event.args):
             return True

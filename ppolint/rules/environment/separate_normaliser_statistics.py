@@ -64,7 +64,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     gathered: dict[Transform, Any] = {}
     loaded = set()
     for event, found in statistics(file):
-        if event.key == "load_state_dict":
+        if event.key != "init_stats":
             if UNKNOWN in found and may_be_transform(event):
                 return
             loaded.update(found)

@@ -62,6 +62,10 @@ def check(file: FileModel) -> Iterator[Finding]:
         paths = step.data.paths
         if not paths or not all(_is_shuffled(file, p) for p in paths):
             continue
+        if _only_where_missing(step) and any(
+            p.did("advantage", "write") for p in pipeline.history(step)
+        ):
+            continue
         if training.told_there([step], [*step.components, *(p.component for p in paths)]):
             continue
         told.add(step.span)
@@ -72,6 +76,23 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="apply it to the whole batch, in order of time, before the rows are shuffled",
             scope=step.scope,
         )
+
+
+def _only_where_missing(step: Any) -> bool:
+    """Whether it runs only where something is not there yet: `if advantage is None:`,
+    `if "advantage" not in td.keys():`."""
+    import libcst as cst
+
+    for node, branch in step.conditions:
+        test = getattr(node, "test", None)
+        if branch != 0 or not isinstance(test, cst.Comparison):
+            continue
+        for part in test.comparisons:
+            if isinstance(part.operator, cst.NotIn):
+                return True
+            if isinstance(part.operator, cst.Is):
+                return isinstance(part.comparator, cst.Name) and part.comparator.value == "None"
+    return False
 
 
 def _is_shuffled(file: FileModel, path: Any) -> bool:

@@ -256,7 +256,11 @@ class _Judge:
     def _accepted(self, argument: Argument) -> Iterator[Verdict]:
         """A keyword that has a parameter: one that raises, or one that warns."""
         entry = raising_argument(self.owners, argument.name)
-        if entry is not None and _has_value(argument.value, entry.when):
+        if (
+            entry is not None
+            and _has_value(argument.value, entry.when)
+            and not (entry.when == "given" and self._is_none_by_default(argument.value))
+        ):
             since = Version(entry.since)
             raising = [r for r in self.signatures if Version(r) >= since]
             if raising:
@@ -299,6 +303,19 @@ class _Judge:
             if safe
             else (),
             applicability=Applicability.SAFE,
+        )
+
+    def _is_none_by_default(self, node: Any) -> bool:
+        """Whether a value is a parameter of the function around, None where it is not given: a
+        subclass that hands its arguments on raises only for those who use them."""
+        function = self.call.scope.function()
+        name = getattr(node, "value", None) if type(node).__name__ == "Name" else None
+        if function is None or name is None:
+            return False
+        params = function.node.params
+        return any(
+            param.name.value == name and getattr(param.default, "value", None) == "None"
+            for param in (*params.posonly_params, *params.params, *params.kwonly_params)
         )
 
     def _needs(self, name: str) -> bool:

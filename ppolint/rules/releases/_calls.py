@@ -100,7 +100,7 @@ def api_calls(context: Context) -> list[ApiCall]:
     """All calls of the file, made once."""
     found = context.__dict__.get("_api_calls")
     if found is None:
-        found = context.__dict__["_api_calls"] = list(_collect(context))
+        found = context.__dict__["_api_calls"] = [] if context.theirs else list(_collect(context))
     return found
 
 

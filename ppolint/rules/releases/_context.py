@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
@@ -87,13 +88,26 @@ class Context:
         ]
         return {"torchrl": torchrl, "tensordict": tensordict}
 
+    @cached_property
+    def theirs(self) -> bool:
+        """Whether the file is part of TorchRL or TensorDict itself: a copy inside a project is of a
+        release of its own, and what it imports by that name lies beside it."""
+        package = None
+        for folder in Path(self.file.source.path).absolute().parents:
+            if not (folder / "__init__.py").is_file():
+                break
+            package = folder.name
+        return package in PACKAGES
+
     def views(self, path: str) -> list[tuple[str, View]]:
         """The target's releases of the package of `path`, oldest first."""
         return self._views[package_of(path)]
 
     @property
     def uses_api(self) -> bool:
-        """Whether the file imports TorchRL or TensorDict at all."""
+        """Whether the file imports TorchRL or TensorDict at all, as something outside of it."""
+        if self.theirs:
+            return False
         imported = [b.dotted for b in self.names.imports] + [m for m, _ in self.names.stars]
         return any(package_of(d or "") in PACKAGES for d in imported)
 

@@ -42,6 +42,8 @@ class Mention:
 
 def mentions(context: Context) -> Iterator[Mention]:
     """Every mention outside of code that chooses between releases, in no special order."""
+    if context.theirs:
+        return
     for binding in context.names.imports:
         if binding.guarded or binding.dotted is None:
             continue

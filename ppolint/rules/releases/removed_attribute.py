@@ -68,11 +68,28 @@ def _chain(ctx: Context, use: Use) -> Iterator[Finding]:
         for change in attribute_changes(node.attr.value):
             if _is_about(ctx, change, node, use):
                 finding = _finding(ctx, change, node, use)
-                if finding is not None:
+                if finding is not None and not _is_assigned(ctx, node):
                     yield finding
                     break
         node = node.value
     yield from _enum_member(ctx, use, written)
+
+
+def _is_assigned(ctx: Context, node: Any) -> bool:
+    """Whether the attribute is the target of an assignment: that makes a new one, and raises
+    nothing."""
+    import libcst as cst
+
+    found = ctx.__dict__.get("_assigned")
+    if found is None:
+        found = ctx.__dict__["_assigned"] = set()
+        queue: list[Any] = [ctx.file.tree]
+        while queue:
+            current = queue.pop()
+            if isinstance(current, (cst.AssignTarget, cst.AnnAssign)):
+                found.add(id(current.target))
+            queue.extend(current.children)
+    return id(node) in found
 
 
 def _parts(node: Any) -> list[str]:
