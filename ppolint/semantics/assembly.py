@@ -67,7 +67,8 @@ class Assembly:
         value = component.argument(name)
         if value is None or isinstance(value, Unknown):
             return value
-        return keys.parse_keys(self, value)
+        written = getattr(self.file.keyword_node(component.call, name), "value", None)
+        return keys.parse_keys(self, value, listed=type(written).__name__ == "Call")
 
     def renamed_keys(self, component: Component) -> Any:
         """Key settings: constructor arguments `*_key`, then `set_keys` in order."""

@@ -69,8 +69,11 @@ def _key(leaf: Value) -> Key | Unknown | None:
     return UNKNOWN
 
 
-def parse_keys(pipeline: Pipeline, value: Value) -> tuple | Unknown | None:
-    """A list of keys as written, a tuple being one nested key; UNKNOWN when any is not seen."""
+def parse_keys(pipeline: Pipeline, value: Value, listed: bool = False) -> tuple | Unknown | None:
+    """A list of keys as written; UNKNOWN when any of them cannot be seen.
+
+    A tuple is one nested key, as TensorDict takes it, unless a list is made of it (`listed`).
+    """
     core = value.core
     if core.op == "fn" and core.data == "cat":
         parts = [parse_keys(pipeline, a) for a in core.args]
@@ -87,7 +90,7 @@ def parse_keys(pipeline: Pipeline, value: Value) -> tuple | Unknown | None:
         return None
     items: tuple[Value, ...]
     if leaf.op == "tuple":
-        items = leaf.args if value.op == "wrap" and value.data == "list" else (leaf,)
+        items = leaf.args if listed else (leaf,)
     elif leaf.op == "alloc":
         site: Any = leaf.data
         if site.kind == "dict":
