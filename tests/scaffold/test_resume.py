@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from generated import Project
 
 pytestmark = pytest.mark.training
@@ -84,3 +85,25 @@ def test_killed_runs_resume_from_the_last_complete_checkpoint(
         assert attempt["after"] >= attempt["before"]
     assert attempts[-1]["after"] > 5 * 512
     assert end == {"complete": True, "leftovers": 0}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_run_of_a_cuda_machine_goes_on_without_cuda(generate: Generate) -> None:
+    project = generate(action="discrete", name="demo")
+    short = ("--eval-episodes=2", "--confirm-episodes=2", "--checkpoint-every=512")
+    project.train("--total-frames=512", *short)
+    (run,) = (project.folder / "runs").iterdir()
+    # What a GPU changes in a checkpoint: where its tensors were, and one random state more.
+    for name in ("collector", "loss", "optimizer", "random"):
+        (schema,) = run.glob(f"checkpoints/*/components/*-{name}/state.json")
+        text = schema.read_text().replace('"device":"cpu"', '"device":"cuda:0"')
+        if name == "random":
+            state = json.loads(text)
+            entries = {entry[0]["value"]: entry for entry in state["items"]}
+            state["items"].append(
+                [{"kind": "value", "value": "torch_cuda"}, entries["torch_cpu"][1]]
+            )
+            text = json.dumps(state)
+        schema.write_text(text)
+    output = project.run(project.training_command(f"--resume={run}", "--total-frames=1024", *short))
+    assert "from frame 512" in output
