@@ -234,7 +234,9 @@ class Narrator:
                 operand = event.value
             self._step(story, kind, found, event, operand=operand, method=name)
             return
-        if name == "backward":
+        if name == "rollout":
+            self._step(story, "foreign_rollout", found, event, operand=base, method=name)
+        elif name == "backward":
             operand = event.args[0] if event.args and self._is_helper(base) else base
             self._step(story, "backward", (), event, operand=operand, method=name)
         elif name == "step":

@@ -6,6 +6,7 @@ appear once. What a step's `kind` can be:
 
     collect       a batch of a collector: a loop over it, or `next(...)`
     rollout       env.rollout(...)
+    foreign_rollout  the same of something that is not seen; `operand` is what is rolled out
     reset         env.reset()
     env_step      env.step(td), env.step_and_maybe_reset(td)
     advantage     an estimator (or `loss.value_estimator`) is applied

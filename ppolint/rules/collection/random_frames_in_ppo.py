@@ -52,8 +52,12 @@ def check(file: FileModel) -> Iterator[Finding]:
         for p in pipeline.history(step)
     }
     for collector in pipeline.collectors:
-        frames = training.number(file, collector.argument("init_random_frames"))
-        if not frames or frames <= 0 or collector not in trained:
+        given = collector.argument("init_random_frames")
+        frames = training.number(file, given)
+        some = frames is not None and frames > 0
+        # as many as in a batch are some, whatever the number is
+        some = some or pipeline.same(given, collector.frames_per_batch)
+        if not some or collector not in trained:
             continue
         node = file.keyword_node(collector.call, "init_random_frames") if collector.here else None
         fix = None

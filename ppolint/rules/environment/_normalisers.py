@@ -103,7 +103,7 @@ def initialised(file: FileModel, env: Environment, norm: Transform) -> bool | Un
             if event.key != "init_stats" and not may_be_transform(event):
                 continue
             return UNKNOWN
-    if _elsewhere(file, env):
+    if elsewhere(file, env):
         return UNKNOWN
     return False
 
@@ -124,7 +124,7 @@ def may_be_transform(event: Event) -> bool:
     return any(word in name.lower() for name in names for word in ("transform", "env", "norm"))
 
 
-def _elsewhere(file: FileModel, env: Environment) -> bool:
+def elsewhere(file: FileModel, env: Environment) -> bool:
     """Whether the environment is given to something of another package, or to a function that is
     not looked into."""
     for event in file.events:

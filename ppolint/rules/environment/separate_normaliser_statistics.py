@@ -1,4 +1,4 @@
-"""An evaluation environment that normalises with statistics of its own.
+"""An evaluation environment, or a checkpoint, without the statistics that inputs were normalised with.
 
 What it does
     Reports a second environment of the same task whose `ObservationNorm` gathers its own statistics
@@ -6,9 +6,14 @@ What it does
     where the state of one is loaded into the other, where `loc` and `scale` are passed on, and for
     different tasks.
 
+    Reports `torch.save` of a policy that was trained behind such a normaliser, when nothing in the
+    file takes the statistics out of the environment. Silent where the environment is handed to code
+    that is not seen.
+
 Why is this bad
     The policy was trained on inputs made with other numbers. The same observation now looks like
-    another one, and the evaluation measures that.
+    another one, and the evaluation measures that. Whoever loads the checkpoint has to gather
+    statistics anew, and gets others.
 
 Example
     env.transform[0].init_stats(num_iter=1000)
@@ -42,7 +47,7 @@ rule = Rule(
     name="separate-normaliser-statistics",
     severity=Severity.WARNING,
     needs=((COLLECTS,),),
-    summary="An evaluation environment with normaliser statistics of its own",
+    summary="An evaluation environment with normaliser statistics of its own, a checkpoint without",
     fix=Applicability.SUGGEST,
     across_files=True,
 )
@@ -50,6 +55,30 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
+    yield from _environments(file)
+    yield from _checkpoints(file)
+
+
+def _checkpoints(file: FileModel) -> Iterator[Finding]:
+    from ppolint.rules.environment._checkpoints import incomplete
+
+    told = set()
+    for node, site, norm in incomplete(file):
+        span = file.at(node, site)
+        if span in told:
+            continue
+        told.add(span)
+        yield rule.at(
+            span,
+            f"this checkpoint lacks the statistics of the {norm.name} that the policy was trained "
+            "behind: after loading it sees other inputs",
+            help="save the state of the environment's transform as well",
+            scope=file.scope(site),
+            related=[(*norm.span, "the normaliser")],
+        )
+
+
+def _environments(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._normalisers import (
         RUNNING,
         is_bare,

@@ -56,7 +56,8 @@ _CLOCK = re.compile(
     r"""["'](?:step|steps|step_count|time|t|time_left|remaining\w*|progress|timestep)["']\s*[:\]]"""
     r"""|\b(?:step|steps|step_count|time|time_left|remaining\w*|progress|timestep)=[A-Z]\w*\("""
 )
-_FLAGS = frozenset({"done", "terminated", "dones", "terminateds"})
+_TERMINATED = frozenset({"terminated", "terminateds"})
+_FLAGS = _TERMINATED | {"done", "dones"}
 
 
 @rule.check
@@ -68,8 +69,9 @@ def check(file: FileModel) -> Iterator[Finding]:
         if method(cls, "_step") is None or "truncated" in text or _CLOCK.search(text):
             continue
         counters = _counters(cls)
+        ends = _ends(cls, counters)
         for function in _reached(cls):
-            for comparison in _limits(function, counters):
+            for comparison in _limits(function, counters, ends):
                 yield rule.at(
                     file.span(comparison),
                     "a time limit that is written as termination: the value of what follows counts "
@@ -84,13 +86,67 @@ def _text(file: FileModel, cls: Any) -> str:
     return file.source.text[slice(*file.span(cls.node))]
 
 
-def _reached(cls: Any) -> list[Any]:
-    """`_step` and the methods of the class that it calls, at any depth."""
+def _ends(cls: Any, counters: set[str]) -> frozenset[str]:
+    """The entries that say an episode has no future: "done" as well, unless "terminated" is written
+    beside it with a value of its own, which no limit is in."""
+    import libcst as cst
+
+    from ppolint.rules.environment._classes import walk
+
+    values = [v for f in _reached(cls) for v in _written(f, _TERMINATED)]
+    if not values:
+        return _FLAGS
+    for value in values:
+        called = _called(cls, value)
+        parts = [value, *(f.body for f in _reached(cls, called))] if called else [value]
+        if any(True for part in parts for _ in _comparisons(part, counters)):
+            return _FLAGS
+        if any(isinstance(n, cst.Name) and n.value in ("done", "dones") for n in walk(value)):
+            return _FLAGS
+    return _TERMINATED
+
+
+def _written(function: Any, names: frozenset[str]) -> Iterator[Any]:
+    """The values that a function writes under one of these keys."""
+    import libcst as cst
+
+    from ppolint.rules.environment._classes import key_of, walk
+
+    for node in walk(function.body):
+        if isinstance(node, cst.DictElement) and _string(node.key) in names:
+            yield node.value
+        elif isinstance(node, cst.Assign):
+            for target in node.targets:
+                if isinstance(target.target, cst.Subscript) and set(key_of(target.target)) & names:
+                    yield node.value
+        elif isinstance(node, cst.Call) and len(node.args) == 2:
+            set_ = isinstance(node.func, cst.Attribute) and node.func.attr.value in ("set", "set_")
+            if set_ and _string(node.args[0].value) in names:
+                yield node.args[1].value
+
+
+def _called(cls: Any, node: Any) -> list[Any]:
+    """The methods of the class that an expression calls."""
     import libcst as cst
 
     from ppolint.rules.environment._classes import dotted, method, walk
 
-    out = [method(cls, "_step")]
+    out = []
+    for inner in walk(node):
+        if isinstance(inner, cst.Call) and dotted(inner.func).startswith("self."):
+            found = method(cls, dotted(inner.func)[5:])
+            if found is not None:
+                out.append(found)
+    return out
+
+
+def _reached(cls: Any, start: list[Any] | None = None) -> list[Any]:
+    """`_step` (or `start`) and the methods of the class that it calls, at any depth."""
+    import libcst as cst
+
+    from ppolint.rules.environment._classes import dotted, method, walk
+
+    out = list(start) if start is not None else [method(cls, "_step")]
     for function in out:
         for node in walk(function.body):
             if isinstance(node, cst.Call):
@@ -132,13 +188,13 @@ def _is_one(node: Any) -> bool:
     return isinstance(node, cst.Integer) and node.value == "1"
 
 
-def _limits(function: Any, counters: set[str]) -> Iterator[Any]:
+def _limits(function: Any, counters: set[str], ends: frozenset[str]) -> Iterator[Any]:
     """Comparisons of a counter with a limit whose result becomes a flag of the end."""
     import libcst as cst
 
     from ppolint.rules.environment._classes import walk
 
-    flags = _flag_names(function)
+    flags = _flag_names(function, ends)
     for statement in walk(function.body):
         if isinstance(statement, (cst.Assign, cst.AnnAssign, cst.AugAssign)):
             targets = (
@@ -146,9 +202,9 @@ def _limits(function: Any, counters: set[str]) -> Iterator[Any]:
                 if isinstance(statement, cst.Assign)
                 else [statement.target]
             )
-            if statement.value is not None and any(_is_flag(t, flags) for t in targets):
+            if statement.value is not None and any(_is_flag(t, flags, ends) for t in targets):
                 yield from _comparisons(statement.value, counters)
-        elif isinstance(statement, cst.DictElement) and _string(statement.key) in _FLAGS:
+        elif isinstance(statement, cst.DictElement) and _string(statement.key) in ends:
             yield from _comparisons(statement.value, counters)
 
 
@@ -169,23 +225,23 @@ def _comparisons(node: Any, counters: set[str]) -> Iterator[Any]:
                 yield inner
 
 
-def _flag_names(function: Any) -> set[str]:
+def _flag_names(function: Any, ends: frozenset[str]) -> set[str]:
     """Local names that become "done" or "terminated", and those they are computed from."""
     import libcst as cst
 
     from ppolint.rules.environment._classes import key_of, walk
 
-    out: set[str] = set(_FLAGS)
+    out: set[str] = set(ends)
     for _ in range(3):
         for node in walk(function.body):
             value = None
-            if isinstance(node, cst.DictElement) and _string(node.key) in _FLAGS:
+            if isinstance(node, cst.DictElement) and _string(node.key) in ends:
                 value = node.value
             elif isinstance(node, cst.Assign) and len(node.targets) == 1:
                 target = node.targets[0].target
                 if isinstance(target, cst.Name) and target.value in out:
                     value = node.value
-                elif isinstance(target, cst.Subscript) and set(key_of(target)) & _FLAGS:
+                elif isinstance(target, cst.Subscript) and set(key_of(target)) & ends:
                     value = node.value
             if value is not None:
                 out |= _operands(value)
@@ -212,15 +268,15 @@ def _operands(value: Any) -> set[str]:
     return set()
 
 
-def _is_flag(target: Any, flags: set[str]) -> bool:
+def _is_flag(target: Any, flags: set[str], ends: frozenset[str]) -> bool:
     import libcst as cst
 
     from ppolint.rules.environment._classes import dotted, key_of
 
     if isinstance(target, cst.Subscript):
-        return bool(set(key_of(target)) & _FLAGS)
+        return bool(set(key_of(target)) & ends)
     name = dotted(target)
-    return name in flags or name.removeprefix("self.") in _FLAGS
+    return name in flags or name.removeprefix("self.") in ends
 
 
 def _string(node: Any) -> str | None:

@@ -64,7 +64,8 @@ def check(file: FileModel) -> Iterator[Finding]:
 
 
 def _by_hand(file: FileModel) -> Iterator[Finding]:
-    """`data["advantage"] = (a - a.mean()) / (a.std() + eps)` in front of such a loss."""
+    """`data["advantage"] = (a - a.mean()) / (a.std() + eps)` in front of such a loss, or after such
+    an estimator."""
     from ppolint.semantics import training
 
     pipeline = file.pipeline
@@ -75,8 +76,7 @@ def _by_hand(file: FileModel) -> Iterator[Finding]:
         for c in s.components
         if c
     ]
-    if not losses or any(c.flag("normalize_advantage", False) is not True for c in losses):
-        return
+    by_loss = bool(losses) and all(c.flag("normalize_advantage", False) is True for c in losses)
     told = set()
     for step in pipeline.steps:
         if step.kind != "write" or step.name != "advantage" or step.span in told:
@@ -86,14 +86,37 @@ def _by_hand(file: FileModel) -> Iterator[Finding]:
             continue
         if step.data.origin not in ("collector", "rollout", "buffer"):
             continue
+        if by_loss:
+            other = "once more by the loss (`normalize_advantage=True`)"
+        elif _by_estimator(pipeline.history(step)):
+            other = "before that by the estimator (`average_gae=True`)"
+        else:
+            continue
         told.add(step.span)
         yield rule.at(
             step.span,
-            "the advantage is normalised here, and once more by the loss "
-            "(`normalize_advantage=True`)",
+            f"the advantage is normalised here, and {other}",
             help="keep one of the two",
             scope=step.scope,
         )
+
+
+def _by_estimator(paths: list[Any]) -> bool:
+    """Whether the advantage of the data is certainly that of an estimator that normalises."""
+    from ppolint.semantics.components import Estimator
+
+    if not paths:
+        return False
+    for path in paths:
+        wrote = [
+            o
+            for o in path.did("advantage", "write")
+            if o.kind == "advantage" or o.name == "advantage"
+        ]
+        last = wrote[-1].component if wrote and wrote[-1].kind == "advantage" else None
+        if not isinstance(last, Estimator) or last.flag("average_gae", False) is not True:
+            return False
+    return True
 
 
 def _is_standardised(value: Any) -> bool:

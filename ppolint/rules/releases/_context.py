@@ -34,6 +34,17 @@ def parent(path: str) -> str:
     return path.rpartition(".")[0]
 
 
+def part_of_a_package(path: str) -> bool:
+    """Whether a file is part of TorchRL or TensorDict itself: a copy inside a project is of a
+    release of its own, and what it imports by that name lies beside it."""
+    package = None
+    for folder in Path(path).absolute().parents:
+        if not (folder / "__init__.py").is_file():
+            break
+        package = folder.name
+    return package in PACKAGES
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """What to write for a name: `path`; None when there is nothing.
@@ -90,14 +101,8 @@ class Context:
 
     @cached_property
     def theirs(self) -> bool:
-        """Whether the file is part of TorchRL or TensorDict itself: a copy inside a project is of a
-        release of its own, and what it imports by that name lies beside it."""
-        package = None
-        for folder in Path(self.file.source.path).absolute().parents:
-            if not (folder / "__init__.py").is_file():
-                break
-            package = folder.name
-        return package in PACKAGES
+        """Whether the file is part of TorchRL or TensorDict itself."""
+        return part_of_a_package(self.file.source.path)
 
     def views(self, path: str) -> list[tuple[str, View]]:
         """The target's releases of the package of `path`, oldest first."""

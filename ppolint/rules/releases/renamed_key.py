@@ -90,10 +90,14 @@ def check(file: FileModel) -> Iterator[Finding]:
 def _chosen_elsewhere(file: FileModel) -> bool:
     """Whether another file of the project decides about the key: actors and the code that reads
     what they write are often apart."""
+    from ppolint.rules.releases._context import part_of_a_package
+
     if file.project is None:
         return False
     file.searched_project = True
-    return any(file.project.mentioning(word) for word in _DECIDING)
+    return any(
+        not part_of_a_package(path) for word in _DECIDING for path in file.project.mentioning(word)
+    )
 
 
 def _writes(text: str, key: str) -> bool:

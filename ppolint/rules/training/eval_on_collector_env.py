@@ -29,7 +29,7 @@ What happens at run time
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Finding, Severity
 from ppolint.rules.base import Rule
@@ -50,26 +50,20 @@ rule = Rule(
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
-    from ppolint.semantics.components import Environment
 
     told = set()
     for story in file.pipeline.stories:
         loops = training.collector_loops(story)
         if not loops:
             continue
-        for step in story.of("rollout"):
+        for step in story.of("rollout", "foreign_rollout"):
             if step.span in told:
                 continue
             loop = next((candidate for candidate in step.loops if candidate in loops), None)
             if loop is None:
                 continue
             collector = loops[loop]
-            if collector.multi_process or collector.shares_env is not True:
-                continue
-            shared = [
-                e for e in step.components if isinstance(e, Environment) and e in collector.envs
-            ]
-            if not shared or len(shared) != len([c for c in step.components if c is not None]):
+            if collector.multi_process or not _shares(step, collector):
                 continue
             told.add(step.span)
             yield rule.at(
@@ -81,3 +75,22 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=step.scope,
                 related=[(*collector.span, "the collector")],
             )
+
+
+def _shares(step: Any, collector: Any) -> bool:
+    """Whether what is rolled out is certainly the object that the collector was given."""
+    from ppolint.semantics.components import Environment
+    from ppolint.semantics.values import Value
+
+    if step.kind == "foreign_rollout":
+        # an environment that comes from elsewhere: the same parameter, or the same call
+        given = collector.argument("create_env_fn")
+        if not isinstance(given, Value) or step.operand is None:
+            return False
+        leaves = step.pipeline.wiring.leaves
+        held, mine = leaves(given), leaves(step.operand)
+        return len(held) == 1 and held == mine and held[0].op in ("param", "attr", "call")
+    if collector.shares_env is not True:
+        return False
+    shared = [e for e in step.components if isinstance(e, Environment) and e in collector.envs]
+    return bool(shared) and len(shared) == len([c for c in step.components if c is not None])
