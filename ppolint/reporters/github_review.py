@@ -8,14 +8,15 @@ the fingerprint of its finding in a hidden marker, so that a later run does not 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
 from ppolint.reporters.lines import Lines, Replacement, fence, place
+from ppolint.reporters.strict_json import document
 
 MOST_COMMENTS = 30
+# GitHub refuses bodies of 65,536 characters, of a review and of a comment.
 LONGEST_BODY = 65_000
 _LABELS = {
     "safe": "",
@@ -42,7 +43,7 @@ def render(report: Report) -> str:
     if report.review is not None and report.review.sides.commit is not None:
         request["commit_id"] = report.review.sides.commit
     request["comments"] = comments
-    return json.dumps(request, indent=2) + "\n"
+    return document(request)
 
 
 def marker(diagnostic: Diagnostic) -> str:
@@ -63,12 +64,13 @@ def _comment(
     if change is not None and replacement is not None:
         rows = range(replacement.first, replacement.last + 1)
         free = suggested.setdefault(diagnostic.path, set()).isdisjoint(rows)
-        if free and change.within(replacement.first, replacement.last):
+        suggestion = _suggestion(diagnostic, replacement)
+        if free and change.within(replacement.first, replacement.last) and _fits(text, suggestion):
             suggested[diagnostic.path].update(rows)
-            text += "\n\n" + _suggestion(diagnostic, replacement)
+            text += suggestion
             return _placed(diagnostic.path, replacement.first, replacement.last, text, diagnostic)
-    if replacement is not None:
-        text += "\n\n" + _difference(diagnostic, replacement)
+    if replacement is not None and _fits(text, difference := _difference(diagnostic, replacement)):
+        text += difference
     if change is not None and change.within(diagnostic.row, diagnostic.row):
         last = diagnostic.end_row if diagnostic.end_column > 1 else diagnostic.end_row - 1
         last = max(diagnostic.row, last)
@@ -98,10 +100,16 @@ def _placed(path: str, first: int, last: int, text: str, about: Diagnostic) -> d
     return comment
 
 
+def _fits(text: str, more: str) -> bool:
+    """Whether a comment has room for its fix. Half a fix would be worse than none."""
+    return len(text) + len(more) <= LONGEST_BODY
+
+
 def _text(diagnostic: Diagnostic) -> str:
     helped = f"\n\n{diagnostic.help}" if diagnostic.help else ""
     head = f"**{diagnostic.severity}** {diagnostic.code} `{diagnostic.name}`"
-    return f"{head}: {diagnostic.message}{helped}"
+    text = f"{head}: {diagnostic.message}{helped}"
+    return text if len(text) <= LONGEST_BODY else text[:LONGEST_BODY] + " ..."
 
 
 def _suggestion(diagnostic: Diagnostic, replacement: Replacement) -> str:
@@ -110,14 +118,14 @@ def _suggestion(diagnostic: Diagnostic, replacement: Replacement) -> str:
     # Nothing between the fences takes the lines away; an empty line would stay as one.
     inside = f"{code}\n" if code else ""
     assert diagnostic.fix is not None
-    return f"{_LABELS[diagnostic.fix.applicability]}{marks}suggestion\n{inside}{marks}"
+    return f"\n\n{_LABELS[diagnostic.fix.applicability]}{marks}suggestion\n{inside}{marks}"
 
 
 def _difference(diagnostic: Diagnostic, replacement: Replacement) -> str:
     rows = [f"-{line}" for line in replacement.before] + [f"+{line}" for line in replacement.after]
     code = "\n".join(rows)
     assert diagnostic.fix is not None
-    return f"{_LABELS[diagnostic.fix.applicability]}{fence(code)}diff\n{code}\n{fence(code)}"
+    return f"\n\n{_LABELS[diagnostic.fix.applicability]}{fence(code)}diff\n{code}\n{fence(code)}"
 
 
 def _body(report: Report, rest: list[Diagnostic]) -> str:

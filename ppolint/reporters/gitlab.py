@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from hashlib import blake2b
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from ppolint.findings import Diagnostic
 from ppolint.reporters import Report
 from ppolint.reporters.lines import in_cell
+from ppolint.reporters.strict_json import document
 
 SEVERITIES = {"error": "major", "warning": "minor", "info": "info"}
 
@@ -17,7 +17,7 @@ SEVERITIES = {"error": "major", "warning": "minor", "info": "info"}
 def render(report: Report) -> str:
     """A JSON array. GitLab shows the description only, so the rule's code is in it."""
     seen: set[str] = set()
-    return json.dumps([_row(each, seen) for each in report.diagnostics], indent=2) + "\n"
+    return document([_row(each, seen) for each in report.diagnostics])
 
 
 def _row(diagnostic: Diagnostic, seen: set[str]) -> dict[str, Any]:

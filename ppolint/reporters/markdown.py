@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
 from ppolint.reporters.lines import place
-from ppolint.reporters.style import plural
+from ppolint.reporters.style import plural, printable
 
 if TYPE_CHECKING:
     from ppolint.review.review import Review
@@ -67,7 +67,7 @@ _LEVELS = ("error", "warning", "info")
 def _row(diagnostic: Diagnostic) -> str:
     text = diagnostic.message + (f" {diagnostic.help}" if diagnostic.help else "")
     text = " ".join(text.replace("|", "\\|").split())
-    where = place(diagnostic).replace("|", "\\|").replace("`", "'")
+    where = printable(place(diagnostic)).replace("|", "\\|").replace("`", "'")
     rule = f"{diagnostic.code} `{diagnostic.name}`"
     return f"| {diagnostic.severity} | `{where}` | {rule}: {text} |"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ppolint.findings import Diagnostic
 from ppolint.reporters import Report
 from ppolint.reporters.lines import Lines, in_cell
+from ppolint.reporters.strict_json import document
 
 SEVERITIES = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
 
@@ -16,7 +16,7 @@ def render(report: Report) -> str:
     """One object. Suggestions are of whole lines: some of reviewdog's reporters ignore columns."""
     lines = Lines(report)
     found = [_row(diagnostic, lines) for diagnostic in report.diagnostics]
-    return json.dumps({"source": {"name": "ppolint"}, "diagnostics": found}, indent=2) + "\n"
+    return document({"source": {"name": "ppolint"}, "diagnostics": found})
 
 
 def _row(diagnostic: Diagnostic, lines: Lines) -> dict[str, Any]:

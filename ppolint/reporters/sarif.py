@@ -6,7 +6,6 @@ written, and how many were left out is told in a notification.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import PurePath
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from ppolint import __version__
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
+from ppolint.reporters.strict_json import document
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 5_000
@@ -45,7 +45,7 @@ def render(report: Report) -> str:
         "originalUriBaseIds": {"ROOT": {"description": {"text": "The root of the project."}}},
         "results": [_result(d, codes.index(d.code)) for d in shown],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return document({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(code: str, shown: list[Diagnostic]) -> dict[str, Any]:
@@ -138,4 +138,4 @@ def _artifact(path: str) -> dict[str, str]:
         if relative.startswith(".."):
             return {"uri": PurePath(path).as_uri()}
         path = relative.replace(os.sep, "/")
-    return {"uri": quote(path), "uriBaseId": "ROOT"}
+    return {"uri": quote(path, errors="surrogateescape"), "uriBaseId": "ROOT"}

@@ -76,6 +76,57 @@ def test_thirty_comments_at_most_and_the_rest_in_the_body(repo: Repo) -> None:
     assert sum("```suggestion" in c["body"] for c in made["comments"]) == 1
 
 
+def test_bodies_stay_within_what_github_takes(repo: Repo) -> None:
+    repo.base({"a.py": "x = 1\n"})
+    repo.change({"a.py": OLD + "".join(f"x{i} = {i}\n" for i in range(50))})
+    outcome = repo.review()
+    (finding,) = outcome.new
+    assert finding.fix is not None
+    edit = finding.fix.edits[0]._replace(text="x = y\n" * 20_000)
+    long_fix = finding._replace(fix=finding.fix._replace(edits=(edit,)))
+    long_text = finding._replace(message="m" * 70_000, row=2, end_row=2, fingerprint="1")
+    many = [finding._replace(path="b.py", fingerprint=str(i), help="h" * 90) for i in range(5_000)]
+    made = json.loads(
+        render("github-review", Report([long_fix, long_text, *many], 1, False, outcome))
+    )
+    assert [c["line"] for c in made["comments"]] == [1, 2]
+    # No half of a suggestion: the message only.
+    assert "```" not in made["comments"][0]["body"]
+    bodies = [made["body"], *(c["body"] for c in made["comments"])]
+    assert all(len(body) < 65_536 for body in bodies)
+    assert made["body"].endswith(" more.")
+
+
+def test_a_comment_on_several_lines_names_the_first_before_the_last(repo: Repo) -> None:
+    repo.base({"a.py": "x = 1\n"})
+    repo.change(
+        {"a.py": "y = 0\n" + OLD.replace("import Sync", "import (\n    Sync").rstrip() + "\n)\n"}
+    )
+    outcome = repo.review()
+    spread = [d._replace(row=2, end_row=4, fix=None) for d in outcome.new]
+    whole = [d._replace(row=2, end_row=90, fix=None, fingerprint="1") for d in outcome.new]
+    made = json.loads(render("github-review", Report(spread + whole, 1, False, outcome)))
+    places = [(c["start_line"], c["start_side"], c["line"], c["side"]) for c in made["comments"]]
+    # The second goes as far as the diff does.
+    assert places == [(2, "RIGHT", 4, "RIGHT")] * 2
+
+
+def test_a_fix_across_two_hunks_is_no_suggestion(repo: Repo) -> None:
+    lines = [f"x{i} = {i}\n" for i in range(40)]
+    repo.base({"a.py": "".join(lines)})
+    repo.change({"a.py": "".join([OLD, *lines, OLD.replace("import", "import  ")])})
+    outcome = repo.review()
+    finding = outcome.new[0]
+    assert finding.fix is not None and (finding.row, outcome.new[1].row) == (1, 42)
+    edit = finding.fix.edits[0]
+    fix = finding.fix._replace(edits=(edit, edit._replace(row=42, end_row=42)))
+    made = json.loads(
+        render("github-review", Report([finding._replace(fix=fix)], 1, False, outcome))
+    )
+    (comment,) = made["comments"]
+    assert "```suggestion" not in comment["body"] and "```diff" in comment["body"]
+
+
 def test_a_fence_is_longer_than_any_in_the_code(repo: Repo) -> None:
     source = "from torchrl.collectors import SyncDataCollector  # ````text\n"
     repo.base({"a.py": "x = 1\n"})
