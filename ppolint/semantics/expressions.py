@@ -325,14 +325,35 @@ class Expressions:
         site = AllocSite(kind, node, self.site, items, entries)
         return self.values.make("alloc", (), site)
 
-    def _comprehension(self, node: Any) -> Value:
+    def _dict_comprehension(self, node: Any) -> Value:
+        """`{key: [] for key in ("obs", "act")}` is a dict whose keys are written out."""
+        part = node.for_in
+        iterable = self.eval(part.iter)
+        members = None
+        if part.inner_for_in is None and not part.ifs:
+            members = self.iterations(iterable)  # type: ignore[attr-defined]
+        outer = self.frame.env.begin()
+        entries: dict[Any, Value] = {}
+        for member in members or ():
+            self.assign(part.target, member, part)  # type: ignore[attr-defined]
+            key = _string_key(self.eval(node.key))
+            if key is None:
+                break
+            entries[key] = self.eval(node.value)
+        self.frame.env.undo(outer)
+        if members is None or len(entries) != len(members):
+            return self._comprehension(node, iterable)
+        return self.allocate("dict", node, entries=entries, items=tuple(entries.values()))
+
+    def _comprehension(self, node: Any, first: Value | None = None) -> Value:
         saved_loop, saved_site = self.frame.loop, self.site
         outer = self.frame.env.begin()
         loop = None
         part = node.for_in
         iterable = self.values.none
         while part is not None:
-            iterable = self.eval(part.iter)
+            iterable = self.eval(part.iter) if first is None else first
+            first = None
             loop = self.enter_loop("comprehension", node, iterable)  # type: ignore[attr-defined]
             self.site = Site(
                 saved_site.statement, self.frame, loop, saved_site.conditions, saved_site.contexts,
@@ -451,7 +472,7 @@ _HANDLERS = {
     cst.ListComp: Expressions._comprehension,
     cst.SetComp: Expressions._comprehension,
     cst.GeneratorExp: Expressions._comprehension,
-    cst.DictComp: Expressions._comprehension,
+    cst.DictComp: Expressions._dict_comprehension,
     cst.Lambda: Expressions._lambda,
     cst.NamedExpr: Expressions._named,
     cst.Await: Expressions._await,

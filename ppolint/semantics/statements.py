@@ -11,10 +11,11 @@ from ppolint.semantics.definitions import Definitions
 from ppolint.semantics.modules import Modules
 from ppolint.semantics.program import Carried, Frame, Loop, Site, State
 from ppolint.semantics.scan import assigned
+from ppolint.semantics.unrolling import Unrolling, is_short
 from ppolint.semantics.values import Value, Values
 
 
-class Statements(Definitions, Modules):
+class Statements(Definitions, Modules, Unrolling):
     """The part of the evaluator that runs statements; mixed into `Evaluator`."""
 
     values: Values
@@ -214,12 +215,24 @@ class Statements(Definitions, Modules):
 
     def _for(self, node: Any) -> bool:
         iterable = self.eval(node.iter)
+        members = self.iterations(iterable) if is_short(node) else None
+        if members is not None:
+            return self._unrolled(node, members)
         loop = self.enter_loop("for", node, iterable)
         before = self._carry(loop, node)
         self.site = self._site(node)
         self.assign(node.target, self.element(iterable, loop), node)
         self.exec_suite(node.body)
         self._leave_loop(loop, before)
+        if node.orelse is not None:
+            self.exec_suite(node.orelse.body)
+        return False
+
+    def _unrolled(self, node: Any, members: list[Value]) -> bool:
+        for member in members:
+            self.site = self._site(node)
+            self.assign(node.target, member, node)
+            self.exec_suite(node.body)
         if node.orelse is not None:
             self.exec_suite(node.orelse.body)
         return False
