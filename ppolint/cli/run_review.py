@@ -55,7 +55,7 @@ def _patch(name: str) -> bytes:
 
 def finish(outcome: Review, options: dict[str, Any]) -> int:
     """Print what was found, in the formats and places asked for; returns the exit status."""
-    for note in outcome.notes:
+    for note in (*outcome.notes, *outcome.unseen):
         say(f"note: {note}")
     for path, message in outcome.errors:
         say(f"error: {path}: internal error, please report it: {message}")

@@ -58,6 +58,8 @@ def headline(report: Report) -> str:
         rules = Counter(f"{d.code} `{d.name}`" for d in review.fixed)
         listed = ", ".join(f"{n} × {rule}" if n > 1 else rule for rule, n in sorted(rules.items()))
         line += f" This change fixes {plural(len(review.fixed), 'finding')}: {listed}."
+    for note in review.unseen if review is not None else ():
+        line += f"\n\n{note[:1].upper()}{note[1:]}."
     return line
 
 

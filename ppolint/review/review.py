@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ppolint.engine.plan import Options
@@ -14,7 +14,9 @@ from ppolint.review.changes import FileChange, changes
 from ppolint.review.git import Repository
 from ppolint.review.matching import matched
 from ppolint.review.projects import TreeProjects, TreeSettings
+from ppolint.review.reach import Near, reached_from
 from ppolint.review.sides import Sides
+from ppolint.review.sight import seen_on_both
 from ppolint.review.tree import Tree, lintable
 from ppolint.source.file import Source, SourceError
 
@@ -24,7 +26,8 @@ class Review(NamedTuple):
 
     `new` are the findings that the change introduces, `fixed` those it removes, `standing` those
     in touched files that were there before. `causes` has a place in the change for new findings,
-    by their identity (`key`). `errors` are (path, message) of defects of ppolint.
+    by their identity (`key`). `errors` are (path, message) of defects of ppolint. `notes` tell what
+    was not looked at, `unseen` what could be seen on one side only and counts as neither.
     """
 
     sides: Sides
@@ -36,6 +39,7 @@ class Review(NamedTuple):
     files: int
     errors: list[tuple[str, str]]
     notes: list[str]
+    unseen: list[str]
     head: TreeProjects | None = None
 
     def cause(self, finding: Diagnostic) -> Cause | None:
@@ -80,31 +84,33 @@ def review(
     found = changes(repository, sides.base, sides.head)
     changed = {change.path: change for change in found}
     if not any(_matters(change) for change in found):
-        return Review(sides, [], [], [], {}, changed, 0, [], _notes(found, None))
+        return Review(sides, [], [], [], {}, changed, 0, [], _notes(found, None), [])
     trees = [Tree(repository, name) for name in (sides.base, sides.head)]
     trees[0].load(repository, trees[1])
     base, head = (TreeProjects(tree, TreeSettings(trees[1], config, isolated)) for tree in trees)
     touched = _touched(found)
-    reached = _reached(base, touched[0]) | _reached(head, touched[1])
+    reached = reached_from(base, touched[0]) | reached_from(head, touched[1])
     if _releases_differ(base, head, found):
         reached |= set(base.targets()) | set(head.targets())
     before, after = _run(base, reached, options), _run(head, reached, options)
     spans = _Spans(trees[0], trees[1])
     pairs = matched(before.diagnostics, after.diagnostics, changed, spans)
-    near = _Near(head, touched[1])
-    new = sorted(pairs.new, key=lambda d: (d.path, d.cell or 0, d.row, d.column, d.code))
+    seen = seen_on_both(pairs.new, pairs.fixed, (base, head), changed, reached)
+    near = Near(head, touched[1])
+    new = sorted(seen.new, key=lambda d: (d.path, d.cell or 0, d.row, d.column, d.code))
     causes = {key(d): cause for d in new if (cause := cause_of(d, changed, near)) is not None}
-    standing = [d for _, d in pairs.kept if d.path in touched[1]]
+    standing = [d for d in (*(d for _, d in pairs.kept), *seen.uncovered) if d.path in touched[1]]
     return Review(
         sides,
         new,
-        pairs.fixed,
+        seen.fixed,
         sorted(standing, key=lambda d: (d.path, d.cell or 0, d.row, d.column, d.code)),
         causes,
         changed,
         len(reached & set(head.targets())),
         sorted({*before.errors, *after.errors}),
         _notes(found, trees[1]),
+        seen.notes,
         head,
     )
 
@@ -131,31 +137,6 @@ def _touched(found: Iterable[FileChange]) -> tuple[set[str], set[str]]:
     old = {c.old for c in found if c.old is not None and lintable(c.old)}
     new = {c.new for c in found if c.new is not None and lintable(c.new)}
     return old, new
-
-
-def _reached(projects: TreeProjects, touched: set[str]) -> set[str]:
-    """The files whose findings may depend on the touched ones: connected with them by imports.
-
-    From a touched file upwards to what imports it, and from all of those down to what they import:
-    what an actor in one file is made of is judged by the script that trains it.
-    """
-    tree = projects.tree
-    start = [tree.absolute(path) for path in touched if path in projects.targets()]
-    up = _closure(start, lambda p: projects.project(projects.root_of(p)).importers.get(p, ()))
-    down = _closure(up, lambda p: projects.project(projects.root_of(p)).imported_files(p))
-    reached = {tree.relative(path) for path in down}
-    return {path for path in reached if path is not None and path in projects.targets()}
-
-
-def _closure(start: Iterable[str], step: Callable[[str], Iterable[str]]) -> set[str]:
-    seen: set[str] = set()
-    queue = list(start)
-    while queue:
-        path = queue.pop()
-        if path not in seen:
-            seen.add(path)
-            queue.extend(step(path))
-    return seen
 
 
 def _releases_differ(base: TreeProjects, head: TreeProjects, found: Iterable[FileChange]) -> bool:
@@ -219,31 +200,6 @@ def offset(source: Source, cell: int | None, row: int, column: int) -> int:
         start = next((s.start for s in source.segments if s.cell == cell), 0)
         row += source.row_column(start)[0] - 1
     return source.offset_at(row, column)
-
-
-class _Near:
-    """The changed files that a file is connected with by imports, the closest first."""
-
-    def __init__(self, projects: TreeProjects, touched: set[str]) -> None:
-        self._projects = projects
-        self._touched = touched
-
-    def __call__(self, path: str) -> list[str]:
-        tree = self._projects.tree
-        start = tree.absolute(path)
-        project = self._projects.project(self._projects.root_of(start))
-        seen, level, found = {start}, [start], []
-        while level:
-            following = []
-            for current in level:
-                for near in (*project.imported_files(current), *project.importers.get(current, ())):
-                    if near not in seen:
-                        seen.add(near)
-                        following.append(near)
-                        if (relative := tree.relative(near)) in self._touched:
-                            found.append(relative)
-            level = following
-        return found
 
 
 def _notes(found: Iterable[FileChange], head: Tree | None) -> list[str]:

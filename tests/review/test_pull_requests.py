@@ -185,7 +185,67 @@ CASES: dict[str, tuple[Files, Files, list[str], list[str]]] = {
         {"a.py": OLD},
         {"a.py": OLD + "def (:\n"},
         ["a.py PPO001"],
+        [],
+    ),
+    "a syntax error mended": (
+        {"a.py": OLD + "def (:\n"},
+        {"a.py": OLD},
+        [],
+        ["a.py PPO001"],
+    ),
+    "a syntax error mended, with a finding added": (
+        {"a.py": OLD + "def (:\n"},
+        {"a.py": OLD + OLD.replace("Sync", "MultiSync")},
         ["a.py PPO901"],
+        ["a.py PPO001"],
+    ),
+    "a syntax error in another file": (
+        {"models.py": MODELS, "train.py": TRAIN},
+        {"models.py": MODELS + "def (:\n"},
+        ["models.py PPO001"],
+        [],
+    ),
+    "an import broken by a rename": (
+        {"models.py": MODELS, "train.py": TRAIN},
+        {"models.py": None, "nets.py": MODELS},
+        [],
+        [],
+    ),
+    "an import broken by a deletion, and the finding mended": (
+        {"models.py": MODELS, "helpers.py": "LIMIT = 3\n", "train.py": "import helpers\n" + TRAIN},
+        {"models.py": GOOD_MODELS, "helpers.py": None},
+        [],
+        [],
+    ),
+    "an import broken, and the finding's own lines mended": (
+        {"helpers.py": "LIMIT = 3\n", "a.py": "import helpers\n" + OLD},
+        {"helpers.py": None, "a.py": "import helpers\n" + NEW},
+        [],
+        ["a.py PPO901"],
+    ),
+    "an import broken by a renamed function": (
+        {"models.py": MODELS, "train.py": TRAIN},
+        {"models.py": MODELS.replace("make_ppo_models", "make_models")},
+        [],
+        [],
+    ),
+    "an import mended where it leads to": (
+        {"nets.py": MODELS, "train.py": TRAIN},
+        {"nets.py": None, "models.py": MODELS},
+        [],
+        [],
+    ),
+    "an import mended where it is written": (
+        {"pkg/models.py": MODELS, "train.py": TRAIN.replace("from models", "from old.models")},
+        {"train.py": TRAIN.replace("from models", "from pkg.models")},
+        [],
+        [],
+    ),
+    "an import of the project instead of a library's": (
+        {"models.py": MODELS, "train.py": TRAIN.replace("from models", "from torch.models")},
+        {"train.py": TRAIN},
+        ["train.py PPO401"],
+        [],
     ),
     "the release raised": (
         {"requirements.txt": "torchrl==0.6.0\n", "a.py": OLD},
@@ -226,6 +286,23 @@ def test_a_pull_request(repo: Repo, name: str) -> None:
     outcome = repo.review()
     assert outcome.errors == []
     assert (codes(outcome.new), codes(outcome.fixed)) == (new, fixed)
+
+
+def test_what_is_out_of_sight_is_told_in_a_line(repo: Repo) -> None:
+    repo.base({"models.py": MODELS, "train.py": TRAIN})
+    repo.change({"models.py": None, "nets.py": MODELS})
+    outcome = repo.review()
+    assert outcome.unseen == [
+        "train.py imports `models`, which is not there: 1 earlier finding is out of sight, not fixed"
+    ]
+    outcome = repo.review("HEAD..HEAD~1")
+    assert outcome.unseen == [
+        (
+            "before the change, train.py imports `models`, which is not there: 1 finding is on "
+            "lines that it leaves alone, and not held against it"
+        )
+    ]
+    assert outcome.new == outcome.fixed == []
 
 
 def sentence(outcome: Review) -> str:
