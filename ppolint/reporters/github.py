@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
+from ppolint.reporters.condensed import condensed
 
 LIMIT = 10
 LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -15,7 +16,7 @@ LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 def render(report: Report) -> str:
     """One command a finding, then one plain line when GitHub's limit cut some off."""
-    ranked = sorted(report.diagnostics, key=lambda d: -Severity.parse(d.severity))
+    ranked = sorted(condensed(report)[0], key=lambda d: -Severity.parse(d.severity))
     lines: list[str] = []
     given = dict.fromkeys(LEVELS.values(), 0)
     for diagnostic in ranked:

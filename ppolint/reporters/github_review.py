@@ -12,6 +12,7 @@ from typing import Any
 
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
+from ppolint.reporters.condensed import condensed
 from ppolint.reporters.lines import Lines, Replacement, fence, place
 from ppolint.reporters.strict_json import document
 
@@ -31,7 +32,7 @@ def render(report: Report) -> str:
     comments: list[dict[str, Any]] = []
     rest: list[Diagnostic] = []
     suggested: dict[str, set[int]] = {}
-    for diagnostic in sorted(report.diagnostics, key=lambda d: -Severity.parse(d.severity)):
+    for diagnostic in sorted(condensed(report)[0], key=lambda d: -Severity.parse(d.severity)):
         comment = None
         if len(comments) < MOST_COMMENTS:
             comment = _comment(diagnostic, report, lines, suggested)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report
+from ppolint.reporters.condensed import condensed, places
 from ppolint.reporters.lines import place
 from ppolint.reporters.style import plural, printable
 
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 # GitHub refuses comments of 65,536 characters.
 LONGEST = 65_000
 MOST_PICTURES = 3
+_MOST_PLACES = 100
 
 
 def render(report: Report) -> str:
     """A headline, a table of findings, pictures of what was changed."""
     parts = [headline(report)]
     length = len(parts[0])
-    ranked = sorted(report.diagnostics, key=lambda d: -Severity.parse(d.severity))
+    told, groups = condensed(report)
+    ranked = sorted(told, key=lambda d: -Severity.parse(d.severity))
     rows = ["| | where | what |", "|---|---|---|"]
     for at, diagnostic in enumerate(ranked):
-        row = _row(diagnostic)
+        row = _row(diagnostic, not any(diagnostic is group.whole for group in groups))
         length += len(row) + 1
         if length > LONGEST - 200:
             rows.append(f"| | | ... and {len(ranked) - at} more |")
@@ -36,6 +39,15 @@ def render(report: Report) -> str:
         rows.append(row)
     if ranked:
         parts.append("\n".join(rows))
+    for group in groups:
+        found = (
+            f"<details><summary>{_where(group.whole)}: what the requirement brings</summary>\n\n"
+        )
+        found += f"{places(group.parts, _MOST_PLACES)}\n\n</details>"
+        length += len(found) + 2
+        if length > LONGEST:
+            break
+        parts.append(found)
     if report.review is not None:
         for picture in _pictures(report.review, report.diagnostics):
             length += len(picture) + 2
@@ -66,12 +78,15 @@ def headline(report: Report) -> str:
 _LEVELS = ("error", "warning", "info")
 
 
-def _row(diagnostic: Diagnostic) -> str:
-    text = diagnostic.message + (f" {diagnostic.help}" if diagnostic.help else "")
+def _row(diagnostic: Diagnostic, helped: bool) -> str:
+    text = diagnostic.message + (f" {diagnostic.help}" if helped and diagnostic.help else "")
     text = " ".join(text.replace("|", "\\|").split())
-    where = printable(place(diagnostic)).replace("|", "\\|").replace("`", "'")
     rule = f"{diagnostic.code} `{diagnostic.name}`"
-    return f"| {diagnostic.severity} | `{where}` | {rule}: {text} |"
+    return f"| {diagnostic.severity} | `{_where(diagnostic)}` | {rule}: {text} |"
+
+
+def _where(diagnostic: Diagnostic) -> str:
+    return printable(place(diagnostic)).replace("|", "\\|").replace("`", "'")
 
 
 def _pictures(review: Review, diagnostics: list[Diagnostic]) -> list[str]:

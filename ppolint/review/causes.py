@@ -20,15 +20,19 @@ _SHOWN = 3
 
 class Cause(NamedTuple):
     """A place in the change: `row` is of the head. `removed` are the lines (or the pieces of a
-    line) that went, `touched` tells that the finding's own lines were changed."""
+    line) that went, `touched` tells that the finding's own lines were changed. `requirement` is what
+    became of the TorchRL requirement, for a finding that only other releases bring."""
 
     path: str
     row: int
     removed: tuple[str, ...]
     touched: bool
+    requirement: str = ""
 
     def sentence(self, finding: Diagnostic) -> str:
         """What to tell a person about the cause; empty when the finding says it all."""
+        if self.requirement:
+            return f"Caused by the change of the requirement in {self.path}:{self.row}."
         here = "" if self.path == finding.path else f" in {self.path}:{self.row}"
         if self.removed:
             shown = ", ".join(f"`{text}`" for text in self.removed[:_SHOWN])

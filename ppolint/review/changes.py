@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from ppolint.findings import Diagnostic
 from ppolint.review.git import Repository
 
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -61,6 +62,19 @@ class FileChange:
     def within(self, first: int, last: int) -> bool:
         """Whether the rows of the head lie in one hunk of the diff."""
         return any(start <= first and last <= end for start, end in self.shown)
+
+
+def touches(finding: Diagnostic, change: FileChange | None, of_head: bool) -> bool:
+    """Whether the change has to do with the lines that a finding is about."""
+    if change is None or finding.cell is not None:
+        return False
+    if change.old is None or change.new is None:
+        return True
+    for block in change.blocks:
+        first, lines = (block.new, block.added) if of_head else (block.old, block.removed)
+        if lines and first <= finding.end_row and finding.row < first + len(lines):
+            return True
+    return False
 
 
 def changes(repository: Repository, base: str, head: str) -> list[FileChange]:

@@ -15,9 +15,10 @@ from ppolint.review.git import Repository
 from ppolint.review.matching import matched
 from ppolint.review.projects import TreeProjects, TreeSettings
 from ppolint.review.reach import Near, reached_from
+from ppolint.review.requirement import Requirements
 from ppolint.review.sides import Sides
 from ppolint.review.sight import seen_on_both
-from ppolint.review.tree import Tree, lintable
+from ppolint.review.tree import Tree, lintable, states_release
 from ppolint.source.file import Source, SourceError
 
 
@@ -89,7 +90,8 @@ def review(
     trees[0].load(repository, trees[1])
     base, head = (TreeProjects(tree, TreeSettings(trees[1], config, isolated)) for tree in trees)
     touched = _touched(found)
-    reached = reached_from(base, touched[0]) | reached_from(head, touched[1])
+    of_code = reached_from(base, touched[0]) | reached_from(head, touched[1])
+    reached = set(of_code)
     if _releases_differ(base, head, found):
         reached |= set(base.targets()) | set(head.targets())
     before, after = _run(base, reached, options), _run(head, reached, options)
@@ -98,7 +100,12 @@ def review(
     seen = seen_on_both(pairs.new, pairs.fixed, (base, head), changed, reached)
     near = Near(head, touched[1])
     new = sorted(seen.new, key=lambda d: (d.path, d.cell or 0, d.row, d.column, d.code))
-    causes = {key(d): cause for d in new if (cause := cause_of(d, changed, near)) is not None}
+    stated = Requirements(base, head, changed, of_code, options)
+    causes = {}
+    for finding in new:
+        cause = stated.cause(finding) or cause_of(finding, changed, near)
+        if cause is not None:
+            causes[key(finding)] = cause
     standing = [d for d in (*(d for _, d in pairs.kept), *seen.uncovered) if d.path in touched[1]]
     return Review(
         sides,
@@ -122,14 +129,6 @@ def _matters(change: FileChange) -> bool:
 
 def _told(path: str) -> bool:
     return lintable(path) or states_release(path)
-
-
-def states_release(path: str) -> bool:
-    """Whether a file may say which release of TorchRL is used."""
-    from ppolint.engine.targets import _STATES_DEPENDENCIES
-
-    name = path.rpartition("/")[2]
-    return bool(_STATES_DEPENDENCIES.fullmatch(name)) or "/requirements/" in f"/{path}"
 
 
 def _touched(found: Iterable[FileChange]) -> tuple[set[str], set[str]]:

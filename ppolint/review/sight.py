@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ppolint.findings import Diagnostic
-from ppolint.review.changes import FileChange
+from ppolint.review.changes import FileChange, touches
 from ppolint.review.projects import TreeProjects
 from ppolint.review.reach import reached_from
 from ppolint.semantics.project import Project
@@ -107,25 +107,12 @@ class _Blind:
             return False
         if finding.path in self._broken and not of_head:
             return True
-        return not _touched(finding, change, of_head)
+        return not touches(finding, change, of_head)
 
     def told(self, findings: list[Diagnostic]) -> str:
         """What cannot be seen, in words."""
         first, *rest = dict.fromkeys(self._around[d.path] for d in findings)
         return first + (f" (and {len(rest)} more like it)" if rest else "")
-
-
-def _touched(finding: Diagnostic, change: FileChange | None, of_head: bool) -> bool:
-    """Whether the change has to do with the lines that a finding is about."""
-    if change is None or finding.cell is not None:
-        return False
-    if change.old is None or change.new is None:
-        return True
-    for block in change.blocks:
-        first, lines = (block.new, block.added) if of_head else (block.old, block.removed)
-        if lines and first <= finding.end_row and finding.row < first + len(lines):
-            return True
-    return False
 
 
 def _readable(projects: TreeProjects, path: str) -> bool:

@@ -105,6 +105,14 @@ def lintable(path: str) -> bool:
     return path.endswith(SUFFIXES)
 
 
+def states_release(path: str) -> bool:
+    """Whether a file may say which release of TorchRL is used."""
+    from ppolint.engine.targets import _STATES_DEPENDENCIES
+
+    name = path.rpartition("/")[2]
+    return bool(_STATES_DEPENDENCIES.fullmatch(name)) or "/requirements/" in f"/{path}"
+
+
 def _read(path: str, entry: Entry) -> bool:
     name = path.rpartition("/")[2]
     inside = path.split("/")[-2:-1] == ["requirements"]
