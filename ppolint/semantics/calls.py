@@ -233,6 +233,8 @@ class Calls(Inlining, Instances):
                 result = self.inline(function, bound, kw, node)
                 if result is not None:
                     return result
+        if name == "register_buffer" and len(args) >= 2 and args[0].string is not None:
+            self.set_attribute(receiver, args[0].string, args[1], node)  # type: ignore[attr-defined]
         held = self.heap.get((core, name))
         if held is not None and held.op in ("func", "partial", "ref"):
             return self.apply(held, args, kw, node, star, double_star)

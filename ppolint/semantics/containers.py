@@ -19,6 +19,11 @@ _ALLOCATORS = re.compile(
     r"^(?:torch|numpy)\.(?:zeros|empty|ones|full|zeros_like|empty_like|ones_like|full_like|randn"
     r"|Tensor|FloatTensor)$"
 )
+_NEW = frozenset({"new_zeros", "new_empty", "new_ones", "new_full", "new_tensor"})
+# What puts its last argument into a part of a tensor.
+_WRITERS = frozenset({"copy_", "fill_"})
+_PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
+_PARTS = frozenset({"select", "narrow"})
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 _FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
@@ -46,9 +51,13 @@ class Containers:
         self.provenance = provenance
         self.table: dict[tuple, Container] = {}
         self.assigned: dict[Value, tuple[Value, str]] = {}
+        self.entered: dict[Value, tuple[Value, str]] = {}
         for event in file.events:
             if event.kind == "setattr" and event.base is not None:
                 self.assigned.setdefault(event.value.core, (event.base.core, event.key))
+            elif event.kind == "store" and event.base is not None and event.key.string is not None:
+                if event.base.core.op == "attr" and event.value.core.op in ("alloc", "call", "fn"):
+                    self.entered.setdefault(event.value.core, (event.base.core, event.key.string))
         for event in file.events:
             self._take(event)
         for container in self.table.values():
@@ -104,12 +113,19 @@ class Containers:
         if event.kind == "method":
             if event.key in _PUSHES and event.args:
                 self._fill(event.base, event.args[-1], event, False)
-            elif event.key == "copy_" and event.args and event.base.core.op == "item":
-                self._fill(event.base.core.args[0], event.args[0], event, True)
+            elif event.key in _WRITERS and event.args:
+                whole = _whole(event.base.core)
+                if whole is not None:
+                    self._fill(whole, event.args[0], event, True)
+            elif event.key in _PLACED_WRITERS and len(event.args) >= 2:
+                self._fill(event.base, event.args[-1], event, True)
         elif event.kind == "store" and not _adds_up(event):
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
             self._fill(event.base, event.value, event, False)
+        elif event.kind == "call" and event.base.op == "attr" and event.base.data in _PUSHES:
+            if event.args:  # put = rows.append; put(row)
+                self._fill(event.base.args[0], event.args[-1], event, False)
 
     def _concatenated(self, event: Event) -> None:
         """x = torch.cat([x, new]): the container is the variable."""
@@ -121,14 +137,27 @@ class Containers:
             self._fill(carries[0], parts[-1], event, True)
 
     def _fill(self, base: Value, value: Value, event: Event, array: bool) -> None:
-        container = self._container(base.core, array)
-        if container is None:
-            return
+        for part in self._parts(base.core):
+            container = self._container(part, array)
+            if container is not None:
+                self._fill_one(container, value, event, array)
+
+    def _parts(self, core: Value) -> list[Value]:
+        """`core`; where it is the entry of a dict under a name that is not known, each entry."""
+        if core.op == "item" and core.args[1].string is None:
+            outer = core.args[0].core
+            source = self._identity(outer)[0] if outer.op in ("attr", "alloc", "item") else None
+            if source is not None and source.op == "alloc" and source.data.entries:  # type: ignore[attr-defined]
+                values = self.file.values
+                return [values.make("item", (outer, values.const(k))) for k in source.data.entries]  # type: ignore[attr-defined]
+        return [core]
+
+    def _fill_one(self, container: Container, value: Value, event: Event, array: bool) -> None:
         container.fills.append(event)
         if event.kind == "bind":
             container.array = False  # it grows
         core = value.core
-        if core.op == "tuple" and not array:
+        if core.op == "tuple" and (not array or len(core.args) > 2):
             for part in core.args:
                 container.roles |= self.provenance.roles(part)
         elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
@@ -210,7 +239,24 @@ class Containers:
                 inner = entries.get(field_name)
                 if inner is not None or source.data.kind in ("defaultdict", "dict"):  # type: ignore[attr-defined]
                     return inner or source, (*key, field_name), owner, field_name
+            elif source is not None and source.op in ("call", "fn"):
+                # a field of a structured array
+                return source, (*key, field_name), owner, field_name
             return None, (), None, ""
+        if core in self.entered:
+            base, name = self.entered[core]
+            _, key, owner, _ = self._identity(base)
+            if owner is not None:
+                return core, (*key, name), owner, name
+        if core.op == "call" and core.args[0].op == "attr":
+            outer = core.args[0].args[0].core
+            if core.args[0].data == "setdefault" and len(core.args) > 2:
+                source, key, owner, _ = self._identity(outer)
+                name = core.args[1].string or "*"
+                if source is not None and self._allocation(core.args[2].core) is not None:
+                    return source, (*key, name), owner, name
+            elif core.args[0].data in _PARTS:
+                return self._identity(outer)
         if core in self.assigned and core.op in ("alloc", "call", "fn"):
             base, name = self.assigned[core]
             cls = file.class_of(base)
@@ -286,7 +332,8 @@ class Containers:
                 factory = (core.args[1].dotted or "").rpartition(".")[2]
                 call = self.file.call_site(core)
                 return (False, (call.node, call.site), False) if factory in _FACTORIES else None
-            if _ALLOCATORS.match(name):
+            made_like = core.args[0].op == "attr" and core.args[0].data in _NEW
+            if made_like or _ALLOCATORS.match(name):
                 call = self.file.call_site(core)
                 return True, (call.node, call.site), False
         if core.op == "fn" and core.data in _LIKE:
@@ -313,6 +360,15 @@ def _element(core: Value) -> Value:
         return core
     made = core.args[0].core
     return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
+
+
+def _whole(core: Value) -> Value | None:
+    """The tensor that `x[t]` and `x.select(0, t)` are a part of."""
+    if core.op == "item":
+        return core.args[0].core
+    if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _PARTS:
+        return core
+    return None
 
 
 def _adds_up(event: Event) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import libcst as cst
+
 from ppolint.semantics.program import CallSite, Class
 from ppolint.semantics.values import Value, Values, walk
 
@@ -67,15 +69,25 @@ class Instances:
         and namespaces. None where it says nothing about it, empty where it cannot be seen."""
         if base.op != "call":
             return None
+        fields: tuple[str, ...] = ()
         if cls is None:
-            if base.args[0].dotted not in _NAMESPACES:
+            made = tuple_fields(base.args[0].core)
+            if made is None and base.args[0].dotted not in _NAMESPACES:
                 return None
+            fields = made or ()
         elif cls.method("__init__") is not None:
             return None
+        else:
+            fields = class_fields(cls)
         site: CallSite = base.data  # type: ignore[assignment]
         if name in site.keywords:
             return [base.args[1 + site.positional + site.keywords.index(name)]]
-        return [] if site.positional or site.star or site.double_star else None
+        if site.star or site.double_star:
+            return []
+        if name in fields:
+            at = fields.index(name)
+            return [base.args[1 + at]] if at < site.positional else None
+        return [] if site.positional else None
 
     def class_attribute(self, base: Value, name: str, node: Any) -> Value:
         """`base.name` where nothing was assigned on this path: properties, derived numbers."""
@@ -104,3 +116,29 @@ class Instances:
             if not only.loops and all(part.op in _ARITHMETIC for part in walk(only)):
                 return only
         return plain
+
+
+def tuple_fields(callee: Value) -> tuple[str, ...] | None:
+    """The fields of a class that `namedtuple("Step", "obs action")` made; None for another one."""
+    if callee.op != "call" or callee.args[0].dotted != "collections.namedtuple":
+        return None
+    listed = callee.args[2].core if len(callee.args) > 2 else callee
+    if listed.string is not None:
+        return tuple(listed.string.replace(",", " ").split())
+    members = listed.args if listed.op == "tuple" else getattr(listed.data, "items", None) or ()
+    return tuple(m.string or "" for m in members)
+
+
+def class_fields(cls: Class) -> tuple[str, ...]:
+    """The annotated names in the body of a class, in order, those of its bases first."""
+    out: dict[str, None] = {}
+    for owner in reversed(list(cls.lineage())):
+        for statement in getattr(owner.node.body, "body", ()):
+            for small in getattr(statement, "body", ()) if _is_line(statement) else ():
+                if type(small) is cst.AnnAssign and type(small.target) is cst.Name:
+                    out[small.target.value] = None
+    return tuple(out)
+
+
+def _is_line(statement: Any) -> bool:
+    return type(statement) is cst.SimpleStatementLine

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _SAMPLERS = frozenset(
     {"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"}
 )
+_UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul_"})
 _RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
 _FIELD_NAMES = {
     REWARD: re.compile(r"(^|_)r(ew|ews|eward|ewards)?(_|s$|$)|reward"),
@@ -184,9 +185,16 @@ def _is_experience(group: list[Container], roles: set[str]) -> bool:
 
 def _in_loop(file: FileModel, container: Container) -> bool:
     """Whether the container is filled in a loop that steps an environment."""
-    stepping = {loop for call in steps_of(file).calls for loop in file.call_site(call).site.loops()}
-    around = slice(None) if len(container.key) == 3 else slice(-1, None)
-    return any(loop in stepping for f in container.fills for loop in f.site.loops()[around])
+    around = [file.call_site(call).site.loops() for call in steps_of(file).calls]
+    stepping = {loop for loops in around for loop in loops}
+    innermost = {loops[-1] for loops in around if loops}
+    if len(container.key) == 3:
+        return any(loop in stepping for f in container.fills for loop in f.site.loops())
+    return any(
+        loops[-1] in stepping or not innermost.isdisjoint(loops)
+        for f in container.fills
+        if (loops := f.site.loops())
+    )
 
 
 def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
@@ -251,7 +259,7 @@ def _declared(
     file: FileModel, containers: Containers, cls: Class, known: list[Container]
 ) -> list[Container]:
     """Container attributes of a class that nothing in the file fills."""
-    names = {c.name for c in known}
+    names = {c.name for c in known} | _updated(file, cls)
     out = []
     for name, values in cls.attributes.items():
         if name in names:
@@ -268,14 +276,26 @@ def _declared(
     return out
 
 
+def _updated(file: FileModel, cls: Class) -> set[str]:
+    """The attributes that a class changes as a whole, in place: statistics, not steps."""
+    return {
+        str(event.base.core.data)
+        for event in _events_in(file, cls)
+        if event.kind == "method"
+        and event.key in _UPDATES
+        and event.base is not None
+        and event.base.core.op == "attr"
+    }
+
+
 def _named_fields(file: FileModel, container: Container) -> set[str]:
     """The roles that the fields of a stored transition are named after, where data is opaque."""
     out: set[str] = set()
     for fill in container.fills:
         core = fill.args[-1].core if fill.args else fill.value.core
         parts: tuple[Value, ...] = ()
-        if core.op == "tuple":
-            parts = core.args
+        if core.op in ("tuple", "alloc"):
+            parts = _members(core)
         elif core.op == "call" and core.args[0].op in ("class", "ref", "call"):
             parts = core.args[1:]
             if core.args[0].op == "call" and (file.callee(core.args[0]) or "").endswith(
@@ -402,9 +422,22 @@ def _has_recursion(file: FileModel, cls: Class) -> bool:
     return False
 
 
+def _all_attributes(cls: Class) -> Iterable[Value]:
+    return (value.core for values in cls.attributes.values() for value in values)
+
+
+def _is_made(core: Value) -> bool:
+    """Whether an attribute is a layer, or an object of the project."""
+    if core.op != "call":
+        return False
+    return core.args[0].op == "class" or (core.args[0].dotted or "").startswith("torch.nn.")
+
+
 def _is_dedicated(file: FileModel, cls: Class) -> bool:
     """Whether a class only keeps data: it is no network, trains nothing, steps nothing."""
-    if any(base.startswith("torch.nn.") for base in cls.external_bases()):
+    if any(base.startswith("torch.nn.") for base in cls.external_bases()) and (
+        cls.method("forward") is not None or any(map(_is_made, _all_attributes(cls)))
+    ):
         return False
     for event in _events_in(file, cls):
         if event.kind == "method" and event.key in ("backward", "step", "zero_grad"):

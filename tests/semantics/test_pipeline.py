@@ -459,7 +459,7 @@ class Settings:
     [
         ("Config()", 1000),
         ("Config(frames=5)", 5),
-        ("Config(5)", UNKNOWN),
+        ("Config(5)", 5),
         ("Config(**options)", UNKNOWN),
         ("Settings()", 3),
         ("Settings(8)", 8),

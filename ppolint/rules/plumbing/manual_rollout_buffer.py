@@ -61,7 +61,7 @@ rule = Rule(
     needs=(
         ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
-         "class", "None", "randn", "cat"),
+         "new_zeros", "new_empty", "new_ones", "new_full", "class", "None", "randn", "cat"),
     ),
     summary="A rollout kept in preallocated tensors or in a class of its own.",
 )  # fmt: skip
