@@ -26,6 +26,11 @@ _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.Ord
 _LISTS = frozenset({"builtins.list", "collections.deque"})
 # What an environment written in the same file does inside a step is not the learner's story.
 _ENVIRONMENT_METHODS = frozenset({"step"})
+# How many arguments these take at most: what `*bounds` has to be.
+_ARITY = {
+    "clamp": 3, "clip": 3, "clamp_": 3, "clip_": 3, "hardtanh": 3, "where": 3,
+    "minimum": 2, "maximum": 2, "min": 2, "max": 2,
+}  # fmt: skip
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
@@ -62,8 +67,10 @@ class Calls(Inlining, Instances):
         for arg in node.args:
             value = self.eval(arg.value)  # type: ignore[attr-defined]
             if arg.star == "*":
-                if value.core.op == "tuple":
-                    positional.extend(value.core.args)
+                called = name or (callee.dotted or "").rpartition(".")[2]
+                parts = self._unpacked(value, called, len(positional) + (receiver is not None))
+                if parts is not None:
+                    positional.extend(parts)
                 else:
                     star = True
                     positional.append(value)
@@ -94,6 +101,21 @@ class Calls(Inlining, Instances):
             self.emit("call", node, result, base=callee, args=tuple(positional))  # type: ignore[attr-defined]
         return result
 
+    def _unpacked(self, value: Value, called: str, given: int) -> tuple[Value, ...] | None:
+        """What `*value` stands for, where its length is known: by itself, or by what is called."""
+        if value.core.op == "tuple":
+            return value.core.args
+        missing = _ARITY.get(called, 0) - given
+        if missing <= 0:
+            return None
+        literal = operations.elements(value)
+        if literal is not None:
+            return literal if len(literal) == missing else None
+        if not given:
+            return None
+        item = self.item  # type: ignore[attr-defined]
+        return tuple(item(value, self.values.const(at)) for at in range(missing))
+
     # -- what is called ---------------------------------------------------------------------
     def apply(
         self,
@@ -108,6 +130,9 @@ class Calls(Inlining, Instances):
         op = callee.op
         if op in ("phi", "after"):
             callee = next((a for a in callee.args if a.op in ("ref", "func", "class")), callee)
+            op = callee.op
+        elif op == "where":
+            callee = next((a for a in callee.args[1:] if a.op == "func"), callee)
             op = callee.op
         if op == "ref":
             result = None if star or double_star else self._apply_ref(callee, args, kw, node)
@@ -220,7 +245,7 @@ class Calls(Inlining, Instances):
             held = self.attribute(receiver, name, node)  # type: ignore[attr-defined]
             if function is None:
                 held = self._callable_behind(callee, held)
-            if held.op in ("func", "class", "partial", "ref") or (
+            if held.op in ("func", "class", "partial", "ref", "call") or (
                 held.op == "attr" and held is not callee and function is None
             ):
                 return self.apply(held, args, kw, node, star, double_star)
@@ -257,8 +282,11 @@ class Calls(Inlining, Instances):
             elif core.op in ("phi", "after"):
                 queue.extend(core.args)
             elif core.op == "call" and len(core.args) > 1:
-                if (core.args[0].dotted or "").rpartition(".")[2] in _COMPILERS:
+                name = core.args[0].dotted or ""
+                if name.rpartition(".")[2] in _COMPILERS:
                     queue.append(core.args[1])
+                elif name in operations.MODULES:
+                    return core
             elif core.op in ("func", "partial"):
                 return core
             elif core.op == "attr" and core is not callee.core:
@@ -279,9 +307,17 @@ class Calls(Inlining, Instances):
     def _call_instance(
         self, callee: Value, args: list[Value], kw: dict[str, Value], node: Any, star: bool
     ) -> Value | None:
-        cls = self.class_of(callee)
-        if cls is None or star:
+        if star:
             return None
+        cls = self.class_of(callee)
+        if cls is None:
+            core = callee.core
+            if core.op != "call" or len(args) != 1 or core.args[0].dotted is None:
+                return None
+            site: CallSite = core.data  # type: ignore[assignment]
+            given = core.args[1 : 1 + site.positional]
+            named = dict(zip(site.keywords, core.args[1 + site.positional :]))
+            return operations.module(self.values, core.args[0].dotted, (given, named), args[0])
         function = cls.method("__call__") or cls.method("forward")
         if function is None:
             return None

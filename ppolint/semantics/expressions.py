@@ -211,6 +211,12 @@ class Expressions:
             and -len(core.args) <= number < len(core.args)
         ):
             return core.args[number]
+        if core.op == "fn" and core.data == "sorted" and number == 1:
+            return self._middle(core.args)
+        if core.op == "comp" and isinstance(number, int):
+            part = self._part_of_display(core, number)
+            if part is not None:
+                return part
         if core.op == "elem" and isinstance(number, int):
             part = self._part_of_element(core, number)
             if part is not None:
@@ -236,6 +242,28 @@ class Expressions:
         elif _reshaping(v, index):
             return v.make("wrap", (base,), "index")
         return v.make("item", (base, index))
+
+    def _middle(self, three: tuple[Value, ...]) -> Value:
+        """The second of three numbers by size: one of them limited by the other two."""
+        v = self.values
+        for x in three:
+            lo, hi = (a for a in three if a is not x)
+            for low, high in ((lo, hi), (hi, lo)):
+                limited = v.extremum("min", v.extremum("max", x, low), high)
+                if limited.core.op not in ("min", "max"):
+                    return limited
+        return v.make("item", (v.make("fn", three, "sorted"), v.one))
+
+    def _part_of_display(self, comp: Value, at: int) -> Value | None:
+        """Element `at` of `[f(x) for x in (a, b)]`."""
+        parts = operations.elements(comp.args[1])
+        element, loop = comp.args[0], self.loops[comp.data]  # type: ignore[index]
+        if parts is None or not -len(parts) <= at < len(parts) or comp.args[1].core.op == "fn":
+            return None
+        if loop.parent is not None and loop.parent.kind == "comprehension":
+            return None
+        start = self.element(comp.args[1], loop)
+        return self.values.substituted(element, start, parts[at])
 
     def _held_cell(self, container: Value, index: Value) -> Value | None:
         """What was put into `container[index]` before, also when only a part of it is read."""

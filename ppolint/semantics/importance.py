@@ -37,12 +37,13 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
     for value in ratios:
         if _truncated(file, value):
             used_nodes.update(id(node) for node, _ in file.places(value))
+    losses = {surrogate.value for surrogate in taken}
     for value in ratios:
         third = [u for u in file.users(value) if u.op == "add" and is_third_estimator(u)]
         if value in used:
             for estimate in third:
                 yield from _recomputed(file, estimate, value)
-        if value in used or third:
+        if value in used or third or _weighs_a_loss(file, value, losses):
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
         if any(_is_peak(t) for t in signs):
@@ -54,6 +55,13 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
             for node, site in file.places(value)[:1]:
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
+
+
+def _weighs_a_loss(file: FileModel, ratio: Value, losses: set[Value]) -> bool:
+    """Whether a ratio corrects a PPO loss for data of a third policy: it is part of that loss."""
+    return any(
+        part in losses for user in file.users(ratio) if user.op == "mul" for part in walk(user)
+    )
 
 
 def _self_ratios(file: FileModel) -> list[Value]:

@@ -173,6 +173,24 @@ def _unary(make: Callable[[Values, Value], Value]) -> Handler:
     return lambda v, args, kw: make(v, args[0])
 
 
+# The modules of torch that `module` knows.
+MODULES = frozenset({"torch.nn.Hardtanh"})
+
+
+def module(
+    v: Values, dotted: str, made: tuple[Sequence[Value], Keywords], x: Value
+) -> Value | None:
+    """The normal form of a module of torch, made with these arguments, applied to `x`."""
+    if dotted in MODULES:
+        return _hardtanh(v, (x, *made[0]), made[1])
+    return None
+
+
+def _hardtanh(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    lo = _get(args, kw, 1, "min_val") or v.const(-1)
+    return v.clip(args[0], lo, _get(args, kw, 2, "max_val") or v.one)
+
+
 def _clip(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     lo = _get(args, kw, 1, "min", "a_min", "low", "min_val")
     hi = _get(args, kw, 2, "max", "a_max", "high", "max_val")
@@ -193,7 +211,7 @@ def _full_like(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     """A computed number for every element; a fixed one makes an array that is filled later."""
     fill = _get(args, kw, 1, "fill_value")
     if fill is None or fill.number is not None:
-        return v.make("fn", tuple(args), "full_like")
+        return v.make("fn", (args[0],) if fill is None else (args[0], fill), "full_like")
     return v.make("wrap", (fill, args[0]), "full_like")
 
 
@@ -208,11 +226,11 @@ def _extremum(op: str, reduces: bool) -> Handler:
     def handler(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
         other = _get(args, kw, 1, "other", "x2")
         if other is not None and not (reduces and other.number is not None):
-            result = v.extremum(op, args[0], other)
+            result = v.extremum(op, _filled(args[0]), _filled(other))
             for further in args[2:]:
-                result = v.extremum(op, result, further)
+                result = v.extremum(op, result, _filled(further))
             return result
-        parts = elements(args[0])
+        parts = _stacked(v, args[0])
         if parts is not None and len(parts) >= 2:
             result = parts[0]
             for part in parts[1:]:
@@ -221,6 +239,31 @@ def _extremum(op: str, reduces: bool) -> Handler:
         return v.make("reduce", (args[0], *args[1:], *_dims(kw)), op)
 
     return handler
+
+
+def _filled(value: Value) -> Value:
+    """The number that every element of a fresh array has, else the value itself."""
+    core = value.core
+    if core.op == "fn" and core.data == "full_like" and len(core.args) > 1:
+        fill = core.args[1].core
+        return value if fill.number is None else fill
+    return value
+
+
+def _stacked(v: Values, value: Value) -> tuple[Value, ...] | None:
+    """The members of a stack that something is done with element by element."""
+    parts = elements(value)
+    core = value.core
+    if parts is not None or core.op not in ("mul", "neg"):
+        return parts
+    if core.op == "neg":
+        inner = _stacked(v, core.args[0])
+        return None if inner is None else tuple(v.neg(p.core) for p in inner)
+    stacks = [a for a in core.args if a.core.op == "fn" and elements(a) is not None]
+    if len(stacks) != 1:
+        return None
+    rest = [a for a in core.args if a is not stacks[0]]
+    return tuple(v.mul(*rest, part) for part in elements(stacks[0]) or ())
 
 
 def elements(value: Value) -> tuple[Value, ...] | None:
@@ -256,8 +299,9 @@ def _masked_fill(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None
 def _addcmul(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     if len(args) != 3:
         return None
-    scale = kw.get("value", v.one)
-    return v.add(args[0], v.mul(scale, args[1], args[2]))
+    product = v.mul(kw.get("value", v.one), args[1], args[2])
+    start = args[0].core
+    return product if start.op == "fn" and start.data == "zeros_like" else v.add(args[0], product)
 
 
 def _addcdiv(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
@@ -285,6 +329,12 @@ def _flip(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
 
 def _sequence(name: str) -> Handler:
     return lambda v, args, kw: v.make("fn", tuple(args), name)
+
+
+def _sorted(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    """`sorted((lo, x, hi))`, whose middle is a clip."""
+    parts = elements(args[0])
+    return v.make("fn", tuple(parts), "sorted") if parts and len(parts) == 3 and not kw else None
 
 
 def _sum_builtin(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
@@ -337,7 +387,7 @@ _ARITHMETIC: dict[str, Handler] = {
     "rsub": _binary(lambda v, a, b: v.sub(b, a)),
     "clamp": _clip,
     "clip": _clip,
-    "hardtanh": _clip,
+    "hardtanh": _hardtanh,
     "clamp_max": _clip_max,
     "clamp_min": _clip_min,
     "minimum": _extremum("min", False),
@@ -370,6 +420,7 @@ _BUILTINS: dict[str, Handler] = {
     "range": _sequence("range"),
     "zip": _sequence("zip"),
     "enumerate": _sequence("enumerate"),
+    "sorted": _sorted,
     "map": _sequence("map"),
     "len": _sequence("len"),
 }

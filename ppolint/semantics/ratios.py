@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
 _MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
+# Products that are summed up at once.
+_INNER_PRODUCTS = frozenset({"dot", "matmul", "mm", "bmm", "einsum", "MatrixMultiply"})
 
 
 def is_difference(value: Value) -> bool:
@@ -92,15 +94,19 @@ def loss_factors(value: Value) -> list[Value]:
     """The factors of a product, sign and means dropped; a quotient is one, and so is its top."""
     out: list[Value] = []
     core = stripped(value)
-    for factor in core.args if core.op == "mul" else (core,):
+    for factor in core.args if _is_product(core) else (core,):
         bare = stripped(factor)
-        if bare is not factor and bare.op == "mul":
+        if bare is not factor and _is_product(bare):
             out.extend(loss_factors(bare))
         else:
             out.append(bare)
             if bare.op == "div":
                 out.extend(loss_factors(bare.args[0]))
     return out
+
+
+def _is_product(value: Value) -> bool:
+    return value.op == "mul" or (value.op == "fn" and value.data in _INNER_PRODUCTS)
 
 
 def in_product(file: FileModel, value: Value) -> bool:
@@ -111,7 +117,7 @@ def in_product(file: FileModel, value: Value) -> bool:
             if user in seen:
                 continue
             seen.add(user)
-            if user.op == "mul" and sum(a.number is None for a in user.args) > 1:
+            if _is_product(user) and sum(a.op != "const" for a in user.args) > 1:
                 return True
             if user.op in ("neg", "phi", "after", "item") or (
                 user.op == "reduce" and user.data in ("prod", "sum")
@@ -158,6 +164,16 @@ def settled(
         if frame.module.main:
             out.append((what, node, site))
     return out
+
+
+def is_log_prob(value: Value) -> bool:
+    """Whether a value is a log-probability, by how it is computed."""
+    core = value.core
+    while core.op in ("reduce", "item", "neg") or (core.op == "fn" and core.data == "gather"):
+        core = core.args[0].core
+    if core.op == "call":
+        return core.args[0].op == "attr" and core.args[0].data == "log_prob"
+    return core.op == "fn" and core.data in _LOG_PROB_FN
 
 
 def log_prob_evidence(value: Value) -> bool:

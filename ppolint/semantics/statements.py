@@ -118,11 +118,14 @@ class Statements(Definitions, Modules, Unrolling):
 
     # -- branches ---------------------------------------------------------------------------
     def _if(self, node: Any) -> bool:
-        self.eval(node.test)
-        return self._branches(node, [node.body, node.orelse])
+        test = self.eval(node.test)
+        return self._branches(node, [node.body, node.orelse], test)
 
-    def _branches(self, node: Any, bodies: list[Any]) -> bool:
-        """Run alternative bodies (None: an empty one) from the same state and merge what they do."""
+    def _branches(self, node: Any, bodies: list[Any], test: Value | None = None) -> bool:
+        """Run alternative bodies (None: an empty one) from the same state and merge what they do.
+
+        `test` decides between two: what it limits (`if x > hi: x = hi`) is a minimum.
+        """
         frame = self.frame
         conditions = frame.conditions
         changes: list[tuple[dict, dict]] = []
@@ -142,7 +145,7 @@ class Statements(Definitions, Modules, Unrolling):
             if not ended:
                 changes.append(changed)
         frame.conditions = conditions
-        self._merge(changes)
+        self._merge(changes, test if len(changes) == 2 else None)
         return not changes
 
     def _begin(self) -> tuple[Any, Any]:
@@ -151,7 +154,7 @@ class Statements(Definitions, Modules, Unrolling):
     def _undo(self, outer: tuple[Any, Any]) -> tuple[dict, dict]:
         return self.frame.env.undo(outer[0]), self.heap.undo(outer[1])
 
-    def _merge(self, changes: list[tuple[dict, dict]]) -> None:
+    def _merge(self, changes: list[tuple[dict, dict]], test: Value | None = None) -> None:
         """Apply what alternative branches changed: where they differ, either value is possible."""
         for at, state in enumerate((self.frame.env, self.heap)):
             keys = dict.fromkeys(key for change in changes for key in change[at])
@@ -159,7 +162,13 @@ class Statements(Definitions, Modules, Unrolling):
                 before = state.get(key)
                 options = [change[at].get(key, before) for change in changes]
                 known = [value for value in options if value is not None]
-                state[key] = self.values.phi(known) if len(known) > 1 else known[0]
+                limited = None
+                if test is not None and len(known) == 2:
+                    limited = self.values.limited(test, *known)
+                if limited is not None:
+                    state[key] = limited
+                else:
+                    state[key] = self.values.phi(known) if len(known) > 1 else known[0]
 
     def _try(self, node: Any) -> bool:
         conditions = self.frame.conditions

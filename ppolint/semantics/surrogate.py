@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ppolint.semantics.penalties import penalised_sums
 from ppolint.semantics.program import Site
 from ppolint.semantics.ratios import (
     around_one,
@@ -19,13 +20,19 @@ from ppolint.semantics.ratios import (
     in_product,
     is_difference,
     is_exponential_ratio,
-    is_one_side,
+    is_log_prob,
     is_quotient,
-    is_third_estimator,
     log_prob_evidence,
     loss_factors,
     settled,
     stripped,
+)
+from ppolint.semantics.sign_limits import (
+    halves,
+    is_half,
+    is_signed_limit,
+    limit_by_sign,
+    stopped_ratio,
 )
 from ppolint.semantics.values import Value, alternatives, factors, terms, walk
 
@@ -116,13 +123,21 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
                 ratio, clip = match
                 covered.add(clip)
                 yield "clip", value, ratio, clip
-    for value in file.of_op("where"):
-        match = _selected(value)
-        if match is not None:
-            covered.update(_inner_extrema(value))
-            yield "clip", value, *match
+    for op in ("where", "add"):
+        for value in file.of_op(op):
+            match = halves(value.args[1:] if op == "where" else value.args)
+            if match is not None:
+                covered.update(_inner_extrema(value))
+                yield "clip", value, *match
+    for upper in file.of_op("min"):
+        if upper not in covered and is_half(file, upper):
+            yield "clip", upper, upper, upper
+    for value in file.of_op("mul"):
+        ratio = stopped_ratio(value)
+        if ratio is not None:
+            yield "clip", value, ratio, None
     for clip in file.of_op("clip"):
-        if clip in covered or not around_one(clip):
+        if clip in covered or not around_one(clip) or _weighs_log_prob(file, clip):
             continue
         argument = clip.args[0].core
         if is_exponential_ratio(argument) and in_product(file, clip):
@@ -133,16 +148,19 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
         inner = value.args[0].core
         if inner.op == "clip" and is_difference(inner.args[0]) and _symmetric(inner):
             if inner not in covered and value not in covered and in_product(file, value):
-                if log_prob_evidence(inner.args[0]):
+                if log_prob_evidence(inner.args[0]) and not _weighs_log_prob(file, value):
                     yield "clip", value, value, None
-    for value, ratio in _penalised_sums(file):
+    for value, ratio in penalised_sums(file):
         yield "kl", value, ratio, None
 
 
 def _pessimistic(value: Value) -> tuple[Value, Value] | None:
     """(ratio, clip) when `value` is the min or max of r*A and clip(r)*A."""
     for a, b in (value.args, value.args[::-1]):
-        for clipped in alternatives(stripped(b)):
+        options = alternatives(stripped(b))
+        if len(options) == 2:
+            options.append(stripped(b))
+        for clipped in options:
             parts = loss_factors(clipped)
             for plain in alternatives(stripped(a)):
                 others = loss_factors(plain)
@@ -150,10 +168,12 @@ def _pessimistic(value: Value) -> tuple[Value, Value] | None:
                     match = _matching(part, others)
                     if match is not None:
                         return match
-                if clipped.op == "where" or any(p.op == "where" for p in parts):
-                    match = _limit_by_sign(clipped, parts, others)
+                if any(p.op in ("where", "phi") for p in (clipped, *parts)):
+                    match = limit_by_sign(clipped, parts, others)
                     if match is not None:
                         return match
+                if is_signed_limit(clipped, parts, others):
+                    return next(f for f in others if is_exponential_ratio(f)), clipped
                 # the clip of the whole product: clip(r * A, ...) beside r * A
                 if clipped.op == "clip" and clipped.args[0].core is plain and around_one(clipped):
                     if any(is_exponential_ratio(f) for f in others):
@@ -183,43 +203,32 @@ def _matching(part: Value, others: list[Value]) -> tuple[Value, Value] | None:
     return None
 
 
-def _limit_by_sign(
-    clipped: Value, parts: list[Value], others: list[Value]
-) -> tuple[Value, Value] | None:
-    """min(r*A, where(A > 0, (1+e)*A, (1-e)*A)), the form without a clip."""
-    ratios = [f for f in others if is_exponential_ratio(f) or is_quotient(f)]
-    for part in [clipped, *parts]:
-        if part.op != "where":
-            continue
-        one, two = part.args[1].core, part.args[2].core
-        for high, low in ((one, two), (two, one)):
-            for h in factors(high):
-                for lw in factors(low):
-                    if is_one_side(h, below=False) and is_one_side(lw, below=True):
-                        if ratios or len(others) > 1:
-                            ratio = ratios[0] if ratios else others[0]
-                            return ratio, part
-    return None
-
-
 def _inner_extrema(value: Value) -> set[Value]:
     return {v for v in walk(value) if v.op in ("min", "max", "clip")}
 
 
-def _selected(value: Value) -> tuple[Value, Value] | None:
-    """where(A > 0, min(r, 1+e), max(r, 1-e)), with or without the advantage inside."""
-    found: dict[str, list[tuple[Value, Value]]] = {"min": [], "max": []}
-    for branch in value.args[1:]:
-        for factor in loss_factors(branch):
-            if factor.op in ("min", "max"):
-                for x, bound in (factor.args, factor.args[::-1]):
-                    if is_one_side(bound.core, below=factor.op == "max"):
-                        found[factor.op].append((x.core, bound.core))
-    for x, hi in found["min"]:
-        for y, _lo in found["max"]:
-            if x is y and not (x.number is not None):
-                return x, hi
-    return None
+def _weighs_log_prob(file: FileModel, weight: Value) -> bool:
+    """Whether a limited ratio is the weight of a log-probability: the gradient is that of the
+    log-probability then, in CISPO and other truncated importance sampling."""
+    compared = {
+        t.args[0] if t.op == "neg" else t
+        for power in walk(weight)
+        if power.op == "exp"
+        for t in terms(power.args[0])
+    }
+    queue, seen = [weight], {weight}
+    while queue:
+        for user in file.users(queue.pop()):
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op == "mul" and any(
+                f not in seen and (f in compared or is_log_prob(f)) for f in user.args
+            ):
+                return True
+            if user.op in ("mul", "neg", "phi", "after", "item", "reduce"):
+                queue.append(user)
+    return False
 
 
 def _symmetric(clip: Value) -> bool:
@@ -230,63 +239,3 @@ def _symmetric(clip: Value) -> bool:
         return True
     # log(1 - e), log(1 + e)
     return lo.op == hi.op == "log"
-
-
-def _penalised_sums(file: FileModel) -> Iterator[tuple[Value, Value]]:
-    """The sums r*A - beta*KL with their ratios; not those that add more terms to one of them."""
-    found: list[tuple[frozenset[Value], Value, Value]] = []
-    for value in file.of_op("add"):
-        ratio = _penalised(value)
-        if ratio is not None:
-            found.append((frozenset(stripped(t) for t in _expanded(value)), value, ratio))
-    for at, (parts, value, ratio) in enumerate(found):
-        if not any(o < parts or (o == parts and i < at) for i, (o, _, _) in enumerate(found)):
-            yield value, ratio
-
-
-def _penalised(value: Value) -> Value | None:
-    """The ratio when a sum holds r*A and a multiple of a KL divergence."""
-    ratio: Value | None = None
-    penalty = False
-    for term in _expanded(value):
-        parts = loss_factors(term)
-        exponentials = [p for p in parts if is_exponential_ratio(p)]
-        if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
-            if any(p.number is None and p not in exponentials for p in parts):
-                ratio = exponentials[0]
-        elif (any(_is_divergence(p) for p in parts) and len(parts) > 1) or _expected_gap(parts):
-            penalty = True
-    return ratio if penalty else None
-
-
-def _expanded(value: Value) -> list[Value]:
-    """The terms of a sum, also inside a mean."""
-    out: list[Value] = []
-    for term in terms(value):
-        core = stripped(term)
-        out.extend(terms(core) if core.op == "add" else [term])
-    return out
-
-
-def _is_divergence(value: Value) -> bool:
-    core = stripped(value)
-    if core.op == "call":
-        callee = core.args[0]
-        name = callee.dotted or str(callee.data if callee.op == "attr" else "")
-        if name.rpartition(".")[2] in ("kl_divergence", "kl"):
-            return True
-    if core.op == "fn" and core.data == "kl_div":
-        return True
-    return is_third_estimator(core) or (
-        core.op == "add" and is_difference(core) and log_prob_evidence(core)
-    )
-
-
-def _expected_gap(parts: list[Value]) -> bool:
-    """Factors p * (log p - log q), whose sum is a KL divergence."""
-    for part in parts:
-        if part.op == "exp":
-            for other in parts:
-                if is_difference(other) and part.args[0].core in terms(other):
-                    return True
-    return False

@@ -136,6 +136,8 @@ class Values:
             return self.where(*args)
         if op == "clip":
             return self.clip(*args)
+        if op == "exp":
+            return self.exp(*args)
         return self.make(op, args, data)
 
     # -- leaves -----------------------------------------------------------------------------
@@ -280,6 +282,8 @@ class Values:
         x, y = a.number, b.number
         if x is not None and y:
             return self.const(x / y) if x % y else self.const(x // y)
+        if a.core.op == "exp" and b.core.op == "exp":
+            return self.exp(self.sub(a.core.args[0], b.core.args[0]))
         negative = (a.op == "neg") != (b.op == "neg")
         a = a.args[0] if a.op == "neg" else a
         b = b.args[0] if b.op == "neg" else b
@@ -349,15 +353,45 @@ class Values:
     def where(self, condition: Value, a: Value, b: Value) -> Value:
         if a is b:
             return a
+        limited = self.limited(condition, a, b)
+        return self.make("where", (condition, a, b)) if limited is None else limited
+
+    def limited(self, condition: Value, a: Value, b: Value) -> Value | None:
+        """`a if condition else b` where that is a minimum, a maximum or a clip; else None."""
         c = condition.core
-        if c.op == "cmp" and c.data in ("<", "<=", ">", ">="):
-            left, right = c.args
-            less = c.data in ("<", "<=")
-            if a.core is left and b.core is right:
-                return self.extremum("min" if less else "max", a, b)
-            if a.core is right and b.core is left:
-                return self.extremum("max" if less else "min", a, b)
-        return self.make("where", (condition, a, b))
+        if c.op != "cmp" or c.data not in ("<", "<=", ">", ">="):
+            return None
+        left, right = c.args
+        less = c.data in ("<", "<=")
+        if a.core is left and b.core is right:
+            return self.extremum("min" if less else "max", a, b)
+        if a.core is right and b.core is left:
+            return self.extremum("max" if less else "min", a, b)
+        # the second side of a clip: hi if x > hi else max(x, lo)
+        for x, bound, above in ((left, right, not less), (right, left, less)):
+            for taken, other, beyond in ((a, b, above), (b, a, not above)):
+                inner, outer = ("max", "min") if beyond else ("min", "max")
+                if taken.core is bound and other.core.op == inner and x in other.core.args:
+                    result = self.extremum(outer, other, bound)
+                    if result.core.op not in ("min", "max"):
+                        return result
+        return None
+
+    def substituted(self, value: Value, old: Value, new: Value) -> Value:
+        """`value` with `new` in the place of `old`, in normal form again; calls are left alone."""
+        known = {old: new}
+
+        def of(part: Value) -> Value:
+            if part not in known:
+                changed = part
+                if part.args and part.op != "call":
+                    args = tuple(of(a) for a in part.args)
+                    if args != part.args:
+                        changed = self._rebuild(part.op, args, part.data)
+                known[part] = changed
+            return known[part]
+
+        return of(value)
 
     def phi(self, alternatives: Iterable[Value]) -> Value:
         """The value of a name where branches meet; too many alternatives are `unknown`."""

@@ -52,10 +52,11 @@ rule = Rule(
     severity=Severity.WARNING,
     program="value",
     needs=(
-        ("clamp", "clip", "clamp_", "clip_",
+        ("clamp", "clip", "clamp_", "clip_", "hardtanh", "Hardtanh", "clamp_max", "relu",
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
         ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
-         "SmoothL1Loss", "HuberLoss", "L1Loss"),
+         "SmoothL1Loss", "HuberLoss", "L1Loss", "norm", "abs",
+         r"re:(\([^()\n]*\)|\b\w+\b)\s*\*\s*\1"),
     ),
     summary="A clipped value loss written by hand.",
 )  # fmt: skip

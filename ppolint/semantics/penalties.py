@@ -1,0 +1,79 @@
+"""The KL-penalised surrogate of PPO (eq. 8): r*A and a multiple of a divergence in one sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.ratios import (
+    is_difference,
+    is_exponential_ratio,
+    is_third_estimator,
+    log_prob_evidence,
+    loss_factors,
+    stripped,
+)
+from ppolint.semantics.values import Value, terms
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+
+def penalised_sums(file: FileModel) -> Iterator[tuple[Value, Value]]:
+    """The sums r*A - beta*KL with their ratios; not those that add more terms to one of them."""
+    found: list[tuple[frozenset[Value], Value, Value]] = []
+    for value in file.of_op("add"):
+        ratio = _penalised(value)
+        if ratio is not None:
+            found.append((frozenset(stripped(t) for t in _expanded(value)), value, ratio))
+    for at, (parts, value, ratio) in enumerate(found):
+        if not any(o < parts or (o == parts and i < at) for i, (o, _, _) in enumerate(found)):
+            yield value, ratio
+
+
+def _penalised(value: Value) -> Value | None:
+    """The ratio when a sum holds r*A and a multiple of a KL divergence."""
+    ratio: Value | None = None
+    penalty = False
+    for term in _expanded(value):
+        parts = loss_factors(term)
+        exponentials = [p for p in parts if is_exponential_ratio(p)]
+        if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
+            if any(p.number is None and p not in exponentials for p in parts):
+                ratio = exponentials[0]
+        elif (any(_is_divergence(p) for p in parts) and len(parts) > 1) or _expected_gap(parts):
+            penalty = True
+    return ratio if penalty else None
+
+
+def _expanded(value: Value) -> list[Value]:
+    """The terms of a sum, also inside a mean."""
+    out: list[Value] = []
+    for term in terms(value):
+        core = stripped(term)
+        out.extend(terms(core) if core.op == "add" else [term])
+    return out
+
+
+def _is_divergence(value: Value) -> bool:
+    core = stripped(value)
+    if core.op == "call":
+        callee = core.args[0]
+        name = callee.dotted or str(callee.data if callee.op == "attr" else "")
+        if name.rpartition(".")[2] in ("kl_divergence", "kl"):
+            return True
+    if core.op == "fn" and core.data == "kl_div":
+        return True
+    return is_third_estimator(core) or (
+        core.op == "add" and is_difference(core) and log_prob_evidence(core)
+    )
+
+
+def _expected_gap(parts: list[Value]) -> bool:
+    """Factors p * (log p - log q), whose sum is a KL divergence."""
+    for part in parts:
+        if part.op == "exp":
+            for other in parts:
+                if is_difference(other) and part.args[0].core in terms(other):
+                    return True
+    return False

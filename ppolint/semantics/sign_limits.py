@@ -1,0 +1,118 @@
+"""Clipped surrogates without a clip: the limits that either sign of the advantage leaves of it.
+
+For a positive advantage only the upper limit of the ratio matters, for a negative one only the
+lower. Losses that are written this way branch, mask, or put the sign into the limit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.ratios import (
+    in_product,
+    is_exponential_ratio,
+    is_one_side,
+    is_quotient,
+    loss_factors,
+)
+from ppolint.semantics.values import Value, factors, terms, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+
+def halves(branches: tuple[Value, ...]) -> tuple[Value, Value] | None:
+    """where(A > 0, min(r, 1+e), max(r, 1-e)), with or without the advantage inside; also as the
+    sum of two products of which a mask, or a hinge of the advantage, leaves one."""
+    found: dict[str, list[tuple[Value, Value]]] = {"min": [], "max": []}
+    for branch in branches:
+        for factor in loss_factors(branch):
+            if factor.op in ("min", "max"):
+                for x, bound in (factor.args, factor.args[::-1]):
+                    if is_one_side(bound.core, below=factor.op == "max"):
+                        found[factor.op].append((_unmasked(x.core), bound.core))
+    for x, hi in found["min"]:
+        for y, _lo in found["max"]:
+            if x is y and not (x.number is not None):
+                return x, hi
+    return None
+
+
+def is_half(file: FileModel, upper: Value) -> bool:
+    """Whether min(r, 1+e) stands beside max(r, 1-e), each in a product of its own: what branches by
+    the sign of the advantage do."""
+    for ratio, bound in (upper.args, upper.args[::-1]):
+        if is_exponential_ratio(ratio) and is_one_side(bound.core, below=False):
+            lower = [
+                user
+                for user in file.users(ratio)
+                if user.op == "max"
+                and any(a is not ratio and is_one_side(a.core, below=True) for a in user.args)
+            ]
+            return in_product(file, upper) and any(in_product(file, half) for half in lower)
+    return False
+
+
+def limit_by_sign(
+    clipped: Value, parts: list[Value], others: list[Value]
+) -> tuple[Value, Value] | None:
+    """min(r*A, where(A > 0, (1+e)*A, (1-e)*A)), the form without a clip."""
+    ratios = [f for f in others if is_exponential_ratio(f) or is_quotient(f)]
+    for part in [clipped, *parts]:
+        arms = part.args[1:] if part.op == "where" else part.args
+        if part.op not in ("where", "phi") or len(arms) != 2:
+            continue
+        one, two = arms[0].core, arms[1].core
+        for high, low in ((one, two), (two, one)):
+            for h in factors(high):
+                for lw in factors(low):
+                    if is_one_side(h, below=False) and is_one_side(lw, below=True):
+                        if ratios or len(others) > 1:
+                            ratio = ratios[0] if ratios else others[0]
+                            return ratio, part
+    return None
+
+
+def is_signed_limit(limit: Value, parts: list[Value], others: list[Value]) -> bool:
+    """(1 + e * sign(A)) * A or A + e * |A|, beside r * A."""
+    if not any(is_exponential_ratio(f) for f in others):
+        return False
+    for part in parts:
+        if part.op == "add" and any(t.number == 1 for t in part.args):
+            for scale in (f for t in part.args for f in factors(t)):
+                if scale.op == "fn" and scale.data == "sign" and scale.args[0].core in others:
+                    return True
+    rest = [t for t in terms(limit) if t not in others and t.op != "neg"]
+    return 0 < len(rest) == len(terms(limit)) - 1 and all(
+        any(f.op == "abs" and f.args[0].core in others for f in factors(t)) for t in rest
+    )
+
+
+def stopped_ratio(product: Value) -> Value | None:
+    """The ratio in r * A * mask, where the mask stops the gradient beyond either limit: by what r
+    is above and below of, and the sign of the advantage."""
+    for ratio in (f for f in product.args if is_exponential_ratio(f)):
+        for mask in product.args:
+            if mask is ratio:
+                continue
+            sides = set()
+            signs = False
+            for test in walk(mask):
+                if test.op != "cmp" or test.data not in ("<", "<=", ">", ">="):
+                    continue
+                left, right = test.args[0].core, test.args[1].core
+                if left is ratio or right is ratio:
+                    bound = right if left is ratio else left
+                    sides.update(below for below in (True, False) if is_one_side(bound, below))
+                elif left.number == 0 or right.number == 0:
+                    signs = True
+            if len(sides) == 2 and signs:
+                return ratio
+    return None
+
+
+def _unmasked(value: Value) -> Value:
+    """`x` of `x[mask]`."""
+    if value.op == "item" and value.args[1].core.op in ("cmp", "not", "and", "or"):
+        return value.args[0].core
+    return value
