@@ -10,6 +10,7 @@ from ppolint.settings.load import SettingsResolver
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
+    from ppolint.semantics.subject import Subject
     from ppolint.settings.release import TargetRelease
 
 
@@ -36,13 +37,24 @@ class Projects:
         """Remember what a walk of `folder` found, so that projects inside are not walked again."""
         self._walked.append((folder, targets))
 
+    def subject(self, root: str) -> Subject | None:
+        """What the project at `root` is about; None where finding out would mean to walk it."""
+        if not self._is_walked(root):
+            return None
+        from ppolint.semantics.subject import subject_of
+
+        return subject_of(self.project(root))
+
+    def _is_walked(self, root: str) -> bool:
+        return root in self._files or any(_is_in(root, folder) for folder, _ in self._walked)
+
     def files(self, root: str) -> tuple[str, ...]:
         """Absolute paths of the Python files and notebooks below `root`, sorted."""
         known = self._files.get(root)
         if known is None:
             prefix = root if root.endswith(os.sep) else root + os.sep
             for folder, targets in self._walked:
-                if root == folder or root.startswith(folder.rstrip(os.sep) + os.sep):
+                if _is_in(root, folder):
                     found = [t.absolute for t in targets if t.absolute.startswith(prefix)]
                     break
             else:
@@ -79,3 +91,8 @@ class Projects:
 
             known = self._projects[root] = Project(root, lambda: self.files(root))
         return known
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -93,11 +93,13 @@ class _Run:
                 self._nothing(target, plan, data)
                 return True
             return False
-        codes = screen.passing(data)
-        if not codes:
-            self._nothing(target, plan, data)
-            return True
         root = self.projects.root_of(target.absolute)
+        subject = self.projects.subject(root)
+        foreign = subject is not None and not subject.may_concern(target.absolute)
+        codes = screen.passing(data, of_any_program=foreign)
+        if not codes:
+            self._nothing(target, plan, data, root if foreign else None)
+            return True
         text = data.decode("utf-8", "replace")
         codes, consulted = screen.of_program(
             codes, text, target.absolute, self.projects.project(root)

@@ -52,9 +52,13 @@ class Screen:
             )
             for rule in rules
         ]
+        self._of_any_program = [rule for rule in self._rules if self._programs[rule[0]] is None]
 
-    def passing(self, data: bytes) -> tuple[str, ...]:
-        """The codes of the rules that need to see a Python file with these bytes."""
+    def passing(self, data: bytes, of_any_program: bool = False) -> tuple[str, ...]:
+        """The codes of the rules that need to see a Python file with these bytes.
+
+        `of_any_program` leaves out the rules that are about one kind of program only.
+        """
         present: dict[_Need, bool] = {}
 
         def has(need: _Need) -> bool:
@@ -63,7 +67,8 @@ class Screen:
                 known = present[need] = need.may_be_in(data)
             return known
 
-        candidates = [rule for rule in self._rules if all(any(map(has, g)) for g in rule[1])]
+        rules = self._of_any_program if of_any_program else self._rules
+        candidates = [rule for rule in rules if all(any(map(has, g)) for g in rule[1])]
         if not candidates:
             return ()
         identifiers = set(_IDENTIFIER.findall(data))

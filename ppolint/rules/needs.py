@@ -1,15 +1,27 @@
-"""What to look for, before a file is parsed, in files that put a pipeline together.
-
-A file that builds nothing itself (`actor = make_actor(...)`, `PPO(config, actor)`) may still be the
-one where all parts meet. These are calls by the names that people give such helpers and classes.
-"""
+"""What several rules look for before a file is parsed (`Rule.needs`)."""
 
 from __future__ import annotations
 
+# A file that builds nothing itself (`actor = make_actor(...)`, `PPO(config, actor)`) may still be
+# the one where all parts of a pipeline meet. The next two are calls by the names that people give
+# such helpers and classes.
+
 # An environment, a collector or an agent is made, or data is collected.
-COLLECTS = "re:(?i)\\b\\w*(?:env|environment|collect|collector|rollout|trainer|agent)\\w*\\("
+COLLECTS = r"re:(?i)(?:env|collect|rollout|trainer|agent)\w*\("
 # A policy, a loss or what holds them is made.
-LEARNS = (
-    "re:(?i)\\b\\w*(?:ppo|loss|actor|critic|policy|polic(?:y|ies)|agent|learner|trainer|model|models"
-    "|nets?|networks?|modules?)\\w*\\("
-)
+LEARNS = r"re:(?i)(?:ppo|loss|actor|critic|polic|agent|learner|trainer|model|net|module)\w*\("
+
+# A recursion backwards in time, or what does the same at once. `**` between operands: most
+# others hand on keywords. The last are words for a helper of another file.
+BACKWARDS = (
+    "reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft", "cumsum",
+    "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
+    r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:[\w)\]]\s*\*\*\s*\(?[A-Za-z]",
+    r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
+    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:(?i)discount|\bgae|advantage",
+)  # fmt: skip
+# Something is added to a list; `+= 1` counts.
+GROWS = (
+    "append", "extend", "insert", "appendleft", "cat", "concatenate",
+    r"re:\+=(?![ \t]*[\d.]+[ \t]*(?:#.*)?$)",
+)  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ppolint.semantics.names import children
 from ppolint.semantics.program import AllocSite, Class, Event, Site
 from ppolint.semantics.provenance import Provenance, literal_members, steps_of
 from ppolint.semantics.values import Value, walk
@@ -286,9 +287,13 @@ class Containers:
         site: AllocSite = literal.data  # type: ignore[assignment]
         if not (place[1].frame.module.main and site.site.frame.module.main):
             return False
-        start, end = self.file.span(place[0])
-        outer_start, outer_end = self.file.span(site.node)
-        return outer_start <= start and end <= outer_end
+        waiting = [site.node]
+        while waiting:
+            node = waiting.pop()
+            if node is place[0]:
+                return True
+            waiting.extend(children(node))
+        return False
 
     def _only_class_with(self, base: Value, name: str) -> Class | None:
         """The class of an opaque argument, when one class only has a container of that name."""

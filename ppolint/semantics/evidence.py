@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.semantics.project import imported_names, torch_by_imports
 from ppolint.semantics.shapes import has_loss_shape, has_recursion_shape, has_value_clip_shape
+from ppolint.semantics.subject import speaks_of_rl, subject_of
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project
@@ -93,6 +94,14 @@ class Program:
         return all(word in self.text for word in _POLICY_GRADIENT)
 
     @cached_property
+    def may_be_about_it(self) -> bool:
+        """Whether it is no part of a large library that has nothing to do with RL."""
+        if self.project is None or speaks_of_rl(self.text.encode("utf-8", "surrogatepass")):
+            return True
+        self.consulted = True
+        return subject_of(self.project).may_concern(os.path.abspath(self.path))
+
+    @cached_property
     def has_loss_shape(self) -> bool:
         return has_loss_shape(self.text)
 
@@ -111,7 +120,9 @@ class Program:
             return True
         if kind == "torchrl":
             return self.uses_torchrl
-        return (kind == "torch" or self._concerns(kind)) and self.uses_torch
+        if not ((kind == "torch" or self._concerns(kind)) and self.uses_torch):
+            return False
+        return self.may_be_about_it
 
     def _concerns(self, kind: str) -> bool:
         """Whether the file has the shape a kind asks for, or is about reinforcement learning.

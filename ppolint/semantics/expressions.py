@@ -84,6 +84,10 @@ class Expressions:
         )
 
     def _string(self, node: Any) -> Value:
+        text = getattr(node, "value", "\\")
+        if text[0] in "'\"" and "\\" not in text:  # nearly every literal is written as it reads
+            quotes = 3 if text.startswith(text[0] * 3) and len(text) > 5 else 1
+            return self.values.const(text[quotes:-quotes])
         try:
             return self.values.const(node.evaluated_value)
         except (SyntaxError, ValueError, RecursionError):

@@ -47,7 +47,7 @@ rule = Rule(
 def check(file: FileModel) -> Iterator[Finding]:
     told = set()
     for step in file.pipeline.steps:
-        if step.kind != "write" or step.span in told or not _is_reward(step.name):
+        if step.kind != "write" or not _is_reward(step.name) or step.span in told:
             continue
         paths = step.data.paths
         if not paths or any(p.origin not in ("collector", "rollout", "buffer") for p in paths):

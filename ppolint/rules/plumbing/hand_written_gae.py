@@ -47,6 +47,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import BACKWARDS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -57,11 +58,7 @@ rule = Rule(
     severity=Severity.WARNING,
     program="recursion",
     needs=(
-        ("reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft",
-         "cumsum", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
-         r"re:range\([^\n]*-\s*1\s*\)", r"re:\bwhile\b", r"re:\*\*\s*\(?[A-Za-z]",
-         r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
-         r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1"),
+        BACKWARDS,
         ("*", "mul", "multiply", "addcmul", "lfilter"),
     ),
     summary="Generalised advantage estimation written by hand.",

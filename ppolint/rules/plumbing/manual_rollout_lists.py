@@ -48,6 +48,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import GROWS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -59,7 +60,7 @@ rule = Rule(
     program="rollout",
     needs=(
         ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
-        ("append", "extend", "insert", "appendleft", "+=", "cat", "concatenate"),
+        GROWS,
     ),
     summary="A rollout gathered in parallel lists.",
 )
