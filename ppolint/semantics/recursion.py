@@ -45,6 +45,8 @@ def recursions(file: FileModel) -> list[Recursion]:
         if any(_is_learned(file, factor) for factor in found.factors):
             continue
         node, site = file.here(found.node, found.site)
+        if not site.frame.module.main:
+            continue  # computed while another file is imported: that file has the finding
         key = id(node)
         known = best.get(key)
         if known is None:

@@ -43,6 +43,44 @@ def test_a_block_indented_too_far_does_not_hide_the_rest(project: Path, lint) ->
     assert found["PPO901"].fix is None, "the text that was read is not the text of the file"
 
 
+def test_a_recursion_that_runs_while_its_file_is_imported(project: Path, lint, found) -> None:
+    """It belongs to that file, whoever imports a helper from it."""
+    (project / "train.py").write_text(
+        """\
+import torch
+import gymnasium as gym
+
+if __name__ == "__main__":
+    rewards, values, dones = torch.rand(8), torch.rand(9), torch.zeros(8)
+    for iteration in range(4):
+        advantages = torch.zeros(8)
+        last = 0.0
+        for t in reversed(range(8)):
+            delta = rewards[t] + 0.99 * values[t + 1] * (1 - dones[t]) - values[t]
+            advantages[t] = last = delta + 0.99 * 0.95 * (1 - dones[t]) * last
+
+
+def make_env(name):
+    return gym.make(name)
+"""
+    )
+    (project / "play.py").write_text(
+        """\
+from train import make_env
+
+env = make_env("CartPole-v1")
+env.reset()
+done = False
+while not done:
+    obs, reward, done, _, _ = env.step(env.action_space.sample())
+    print(reward * 2)
+"""
+    )
+    result = lint("train.py", "play.py")
+    assert not result.errors
+    assert found(result) == [("train.py", "PPO104")]
+
+
 def test_keywords_of_a_class_in_another_file(project: Path, lint, found) -> None:
     (project / "vehicles.py").write_text(
         "from tensordict import TensorDict\n\n\nclass Vehicle:\n"
