@@ -57,7 +57,7 @@ def _comment(
 ) -> dict[str, Any] | None:
     """The comment about a finding, None when the diff shows no line for it."""
     review = report.review
-    if review is None or diagnostic.cell is not None:
+    if review is None or diagnostic.cell is not None or not _utf8(diagnostic.path):
         return None
     change = review.changed.get(diagnostic.path)
     replacement = lines.replacement(diagnostic)
@@ -83,10 +83,15 @@ def _comment(
         other = review.changed[cause.path]
         # Of a deletion at the end of a file, the row is one too far.
         for row in (cause.row, cause.row - 1):
-            if other.within(row, row):
+            if other.within(row, row) and _utf8(cause.path):
                 text = f"{place(diagnostic)}: {text}"
                 return _placed(cause.path, row, row, text, diagnostic)
     return None
+
+
+def _utf8(path: str) -> bool:
+    """Whether a path can be named in JSON. GitHub refuses a review for one path that it lacks."""
+    return not any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _placed(path: str, first: int, last: int, text: str, about: Diagnostic) -> dict[str, Any]:

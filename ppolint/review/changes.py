@@ -12,6 +12,10 @@ from ppolint.findings import Diagnostic
 from ppolint.review.git import Repository
 
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+# Whose lines are looked at: code, and what states settings and requirements. The lines of data would
+# cost time, and a partial clone may lack them.
+READ = ("*.py", "*.pyi", "*.ipynb", "*.toml", "*.cfg", "*.txt", "*.in", "*.lock", "*lock.json",
+         "*.yml", "*.yaml", "*Pipfile*", "*requirements*")  # fmt: skip
 _SECTION = re.compile(rb"^(?=diff --git )", re.MULTILINE)
 
 
@@ -90,14 +94,25 @@ def changes(repository: Repository, base: str, head: str) -> list[FileChange]:
         at += 1 + paths
         old = None if status == b"A" else names[0]
         found.append(FileChange(old, None if status == b"D" else names[-1]))
-    patch = repository.output("diff-tree", *options, "-p", "-U3", "--src-prefix=a/",
-                              "--dst-prefix=b/", base, head)  # fmt: skip
     by_path = {change.path: change for change in found}
-    for section in _SECTION.split(patch):
-        change = by_path.get(_path(section))
-        if change is not None:
+    patch = (*options, "-p", "-U3", "--src-prefix=a/", "--dst-prefix=b/")
+    for section in _sections(repository, *patch, base, head, "--", *READ):
+        if (change := by_path.get(_path(section))) is not None:
             _read(section, change)
+    if any(change.binary for change in found):
+        # Attributes may call code binary, so that git (and GitHub) shows no lines of it.
+        for section in _sections(repository, *patch, "--text", base, head, "--", *READ):
+            change = by_path.get(_path(section))
+            if change is not None and change.binary and b"\0" not in section:
+                _read(section, change)
+                change.shown.clear()
+                change.binary = False
     return found
+
+
+def _sections(repository: Repository, *arguments: str) -> list[bytes]:
+    """The parts of a patch about one file each."""
+    return _SECTION.split(repository.output("diff-tree", *arguments))
 
 
 def _path(section: bytes) -> str:

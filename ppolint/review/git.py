@@ -13,8 +13,14 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "color.ui=false")
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "color.ui=false",
+         "-c", "diff.suppressBlankEmpty=false")  # fmt: skip
+# What changes the answers of git, besides configuration.
+_MEDDLING = ("GIT_DIFF_OPTS", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS",
+             "GIT_ICASE_PATHSPECS")  # fmt: skip
+# The objects that a partial clone lacks are not fetched: ppolint keeps off the network. (An older git
+# does not know the first, and gives up for the second.)
+_OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 
 
 class GitError(Exception):
@@ -22,14 +28,23 @@ class GitError(Exception):
 
 
 class Repository:
-    """The repository around a folder. `top` is its work tree (the git folder of a bare one).
+    """The repository around a folder. `top` is its work tree (the git folder of a bare one);
+    `place` is what the environment says of it.
 
     Raises `GitError` when there is no git, or no repository.
     """
 
     def __init__(self, folder: str, environment: Mapping[str, str] | None = None) -> None:
         self._folder = folder
-        self._environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        own = {k: v for k, v in os.environ.items() if k not in _MEDDLING}
+        self._environment = {**own, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **_OFFLINE}
+        # As hooks have them, relative to the folder.
+        self.place = {
+            name: os.path.abspath(os.path.join(folder, own[name]))
+            for name in ("GIT_DIR", "GIT_WORK_TREE")
+            if own.get(name)
+        }
+        self._environment.update(self.place)
         self._environment.update(environment or {})
         self.git_folder = os.path.abspath(
             os.path.join(folder, self.text("rev-parse", "--git-common-dir"))
@@ -60,7 +75,7 @@ class Repository:
         if done.returncode:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             said = next((line for line in lines if line.startswith("fatal: ")), "".join(lines[:1]))
-            raise GitError(said.removeprefix("fatal: ") or f"git {arguments[0]} failed")
+            raise GitError(_advised(said.removeprefix("fatal: ") or f"git {arguments[0]} failed"))
         return done.stdout
 
     def text(self, *arguments: str) -> str:
@@ -71,6 +86,22 @@ class Repository:
         """The id of the commit called `name`, None when there is none."""
         done = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}")
         return done.stdout.decode().strip() or None
+
+    def empty_tree(self) -> str:
+        """The id of the tree without files."""
+        return self.output("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
+
+    def missing(self, *trees: str) -> set[str]:
+        """The objects of trees that a partial clone lacks; of any other clone none is looked for."""
+        kinds = self.run(
+            "config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"
+        )
+        if not kinds.stdout:
+            return set()
+        listed = self.output(
+            "rev-list", "--objects", "--no-object-names", "--missing=print", *trees
+        )
+        return {line[1:] for line in listed.decode().split() if line.startswith("?")}
 
     @property
     def shallow(self) -> bool:
@@ -97,6 +128,19 @@ class Repository:
         return found
 
 
+def _advised(said: str) -> str:
+    """What git complains of, with what to do about it where git says that in further lines."""
+    if "dubious ownership" in said:
+        folder = said.partition("'")[2].rstrip("'")
+        return f"{said}: if you trust it, `git config --global --add safe.directory {folder}`"
+    if "promisor remote" in said:
+        return (
+            "this partial clone lacks files that the change touches; complete it "
+            "(`git fetch --refetch --no-filter`), or review in a full clone"
+        )
+    return said
+
+
 class Scratch(AbstractContextManager["Scratch"]):
     """A place for objects and an index that the repository must not get: trees of an index, of a
     patch. `repository` reads both the real objects and these."""
@@ -112,6 +156,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         self.repository = Repository(
             real.top,
             {
+                **real.place,
                 "GIT_OBJECT_DIRECTORY": objects,
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(alternates),
                 "GIT_INDEX_FILE": self.index,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ppolint.review.git import EMPTY_TREE, GitError, Repository, Scratch
+from ppolint.review.changes import READ
+from ppolint.review.git import GitError, Repository, Scratch
 
 _DEFAULTS = ("refs/remotes/origin/main", "refs/remotes/origin/master", "main", "master")
 
@@ -27,6 +29,8 @@ def of_commits(repository: Repository, said: str | None) -> Sides:
 
     Raises `GitError` for a name that is no commit, or without a common history.
     """
+    if said is not None and not said.strip():
+        raise GitError("the base is empty: name a commit, or leave it out")
     if said is not None and "..." not in said and ".." in said:
         left, right = said.split("..", 1)
         base, head = _commit(repository, left or "HEAD"), _commit(repository, right or "HEAD")
@@ -58,7 +62,9 @@ def of_index(scratch: Scratch, repository: Repository, said: str | None) -> Side
     done = scratch.repository.run("write-tree")
     if done.returncode:
         raise GitError("there are unmerged files: resolve the conflicts and stage them first")
-    return Sides(base or EMPTY_TREE, done.stdout.decode().strip(), said or "HEAD", "the index")
+    return Sides(
+        base or repository.empty_tree(), done.stdout.decode().strip(), said or "HEAD", "the index"
+    )
 
 
 def of_patch(scratch: Scratch, repository: Repository, patch: bytes, said: str | None) -> Sides:
@@ -69,15 +75,28 @@ def of_patch(scratch: Scratch, repository: Repository, patch: bytes, said: str |
     ours = scratch.repository
     if not patch.strip():
         return Sides(commit, commit, name, "the patch")
-    for reverse in ((), ("-R",)):
+    only = [f"--include={pattern}" for pattern in READ]
+    for data, prefixes, reverse in _readings(patch):
         ours.output("read-tree", commit)
-        done = ours.run("apply", "--cached", "--whitespace=nowarn", *reverse, "-", data=patch)
-        if done.returncode == 0:
+        options = ("--cached", "--whitespace=nowarn", prefixes, *only, *reverse)
+        if ours.run("apply", *options, "-", data=data).returncode == 0:
             tree = ours.text("write-tree")
             if reverse:
                 return Sides(tree, commit, f"{name} without the patch", name)
             return Sides(commit, tree, name, f"{name} with the patch")
     raise GitError(f"the patch neither applies to {name} nor is it part of it")
+
+
+def _readings(patch: bytes) -> Iterator[tuple[bytes, str, tuple[str, ...]]]:
+    """The ways to read a patch: forwards and backwards; without the prefixes of paths, as
+    `diff.noprefix` makes it; with the line endings that the way through Windows has given it."""
+    texts = [patch]
+    if b"\r\n" in patch:
+        texts.append(patch.replace(b"\r\n", b"\n"))
+    for text in texts:
+        for prefixes in ("-p1", "-p0"):
+            yield text, prefixes, ()
+            yield text, prefixes, ("-R",)
 
 
 def _commit(repository: Repository, name: str) -> str:

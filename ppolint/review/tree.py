@@ -34,16 +34,19 @@ class Tree:
         self.top = repository.top
         self.entries: dict[str, Entry] = {}
         self.submodules: list[str] = []
-        listing = repository.output("ls-tree", "-r", "-l", "-z", "--full-tree", name)
+        self._missing = repository.missing(name)
+        # The size of an object that is not there cannot be told.
+        sizes = () if self._missing else ("-l",)
+        listing = repository.output("ls-tree", "-r", *sizes, "-z", "--full-tree", name)
         for line in listing.split(b"\0")[:-1]:
             meta, _, raw = line.partition(b"\t")
-            mode, kind, blob, size = meta.split()
+            mode, kind, blob, *size = meta.split()
             path = os.fsdecode(raw)
             if kind == b"commit":
                 self.submodules.append(path)
             elif mode != b"120000":
-                # Of a file that a partial clone lacks, git prints the word BAD.
-                known = int(size) if size.isdigit() else 0
+                # Of a file that is not there, git prints the word BAD.
+                known = int(size[0]) if size and size[0].isdigit() else 0
                 self.entries[path] = Entry(blob.decode(), known)
         self.folders = {""}
         for path in self.entries:
@@ -61,6 +64,7 @@ class Tree:
         """
         trees = [self] if other is None else [self, other]
         wanted = {e.blob for tree in trees for path, e in tree.entries.items() if _read(path, e)}
+        wanted.difference_update(*(tree._missing for tree in trees))
         contents = repository.blobs(sorted(wanted))
         for tree in trees:
             tree._contents = contents
