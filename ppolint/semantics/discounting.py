@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _ACCUMULATING = frozenset({"sum", "cumsum"})
-_PRODUCTS = frozenset({"matmul", "mm", "dot", "MatrixMultiply"})
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "dot", "MatrixMultiply", "einsum"})
+_CONVOLUTIONS = frozenset(f"torch.nn.functional.conv{n}d" for n in (1, 2))
 _TRIANGLES = frozenset({"triu", "tril"})
 
 
@@ -49,7 +50,10 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
         if value.op == "fn" and value.data not in _PRODUCTS:
             continue
         parts: list[Value] = []
-        triangular = any(a.core.op == "fn" and a.core.data in _TRIANGLES for a in value.args)
+        matrix = value.op == "fn" and value.data != "dot"
+        triangular = matrix or any(
+            a.core.op == "fn" and a.core.data in _TRIANGLES for a in value.args
+        )
         for arg in value.args:
             core = arg.core
             loops = ()
@@ -73,6 +77,7 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
             for node, site in file.places(value):
                 yield Recursion(kind, tuple(invariant), certain, node, site)
             break
+    yield from _convolutions(file)
     yield from _augmented_powers(file)
     yield from _augmented_cells(file)
     yield from _undiscounted_sums(file)
@@ -85,10 +90,13 @@ def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
         if event.kind != "augment" or event.key is None or len(loops) < 2:
             continue
         parts = _product(event.value)
+        running = _running_discounts(loops[-1])
         for factor in parts:
             base = _power_base(factor, loops[-1:])
-            if base is not None and len(parts) > 1:
+            invariant = running.get(factor, ())
+            if base is not None:
                 invariant = base.args if base.op == "mul" else (base,)
+            if invariant and len(parts) > 1:
                 kind = GAE if len(invariant) >= 2 else RETURNS
                 yield Recursion(kind, tuple(invariant), False, event.node, event.site, stored=True)
                 break
@@ -114,9 +122,19 @@ def _product(value: Value) -> list[Value]:
         return _product(core.args[0])
     if core.op == "fn" and core.data in ("flip", "triu", "tril", "cat", "stack"):
         return _product(core.args[0])
-    if core.op == "where" and core.args[2].number == 0:
+    if core.op == "where" and _is_zero(core.args[2]):
         return _product(core.args[1])
+    if core.op == "item" and core.args[1].op == "slice":
+        return _product(core.args[0])
     return [core]
+
+
+def _is_zero(value: Value) -> bool:
+    """Zero, or a tensor of zeros."""
+    core = value.core
+    if core.op == "call":
+        return (core.args[0].dotted or "").endswith((".zeros", ".new_zeros"))
+    return core.number == 0 or (core.op == "fn" and core.data == "zeros_like")
 
 
 def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
@@ -128,7 +146,7 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
     if value.op == "alloc":
         return None
     if value.op == "reduce" and value.data == "cumprod":
-        return None
+        return _repeated(value.args[0].core)
     if value.op != "pow":
         return None
     base, exponent = value.args[0].core, value.args[1].core
@@ -146,6 +164,40 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
     if not counts or exponent.number is not None:
         return None
     return base
+
+
+def _repeated(value: Value) -> Value | None:
+    """c of a tensor that holds c everywhere: its cumulative products are the powers of c."""
+    if value.op == "call":
+        name = (value.args[0].dotted or "").rpartition(".")[2]
+        if name == "full" and len(value.args) > 2:
+            return value.args[2].core
+        if name == "pad" and len(value.args) > 1:
+            return _repeated(value.args[1].core)
+    if value.op == "mul":
+        rest = [f for f in value.args if not _is_ones(f)]
+        if len(rest) == len(value.args) - 1:
+            return rest[0].core if len(rest) == 1 else None
+    return None
+
+
+def _is_ones(value: Value) -> bool:
+    core = value.core
+    return core.op == "call" and (core.args[0].dotted or "").endswith(".ones")
+
+
+def _convolutions(file: FileModel) -> Iterator[Recursion]:
+    """conv1d(x, powers of c): a filter that looks ahead."""
+    for value in file.of_op("call"):
+        if value.args[0].dotted not in _CONVOLUTIONS or len(value.args) < 3:
+            continue
+        for factor in _product(value.args[2]):
+            base = _power_base(factor, ())
+            if base is not None:
+                invariant = base.args if base.op == "mul" else (base,)
+                kind = GAE if len(invariant) >= 2 else RETURNS
+                call = file.call_site(value)
+                yield Recursion(kind, tuple(invariant), False, call.node, call.site)
 
 
 def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
@@ -175,6 +227,23 @@ def _is_metric(term: Value) -> bool:
     """Whether a sum takes what an environment says at the moment: a score, not a return."""
     return any(v.op == "call" and v.args[0].op == "attr" and v.args[0].data == "step"
                for v in walk(term))  # fmt: skip
+
+
+def _running_discounts(loop: Loop) -> dict[Value, tuple[Value, ...]]:
+    """d of `d = d * c` in a loop over the steps after one, d being 1 at first, with its c."""
+    out: dict[Value, tuple[Value, ...]] = {}
+    if loop.parent is None:
+        return out
+    for carried in loop.carried.values():
+        core = carried.step.core
+        if core.op != "mul" or carried.start not in core.args or carried.init.core.number != 1:
+            continue
+        constant = [f for f in core.args if f is not carried.start]
+        if loop.iterable is None or not loop.iterable.loops & loop.parent.mask:
+            continue
+        if not any(f.loops & loop.mask for f in constant):
+            out[carried.start] = tuple(constant)
+    return out
 
 
 def running_forms(file: FileModel) -> Iterator[Recursion]:

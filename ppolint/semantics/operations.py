@@ -327,6 +327,14 @@ def _flip(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     return flip(v, args[0])
 
 
+def _sorted(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    """`sorted(range(n), reverse=True)`, a range from its end."""
+    core = args[0].core
+    if core.op != "fn" or core.data != "range" or set(kw) != {"reverse"}:
+        return None
+    return flip(v, args[0]) if kw["reverse"].data is True else args[0]
+
+
 def _sequence(name: str) -> Handler:
     return lambda v, args, kw: v.make("fn", tuple(args), name)
 
@@ -344,19 +352,20 @@ def _sum_builtin(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None
     return v.make("reduce", (args[0],), "sum")
 
 
-def _lfilter(v: Values, args: Sequence[Value]) -> Value | None:
+def _lfilter(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     """`scipy.signal.lfilter([b], [1, -a], x)`: the recursion y[t] = b x[t] + a y[t-1]."""
-    if len(args) < 3:
+    parts = [_get(args, kw, at, name) for at, name in enumerate("bax")]
+    if parts[0] is None or parts[1] is None or parts[2] is None:
         return None
-    b, a = elements(args[0]), elements(args[1])
+    b, a = elements(parts[0]), elements(parts[1])
     if b is None or a is None or len(b) != 1 or len(a) != 2 or a[0].number != 1:
         return None
-    return v.make("fn", (v.neg(a[1].core), args[2]), "scan")
+    return v.make("fn", (v.neg(a[1].core), parts[2]), "scan")
 
 
 def _scipy(v: Values, dotted: str, args: Sequence[Value], kw: Keywords) -> Value | None:
     if dotted.endswith("signal.lfilter"):
-        return _lfilter(v, args)
+        return _lfilter(v, args, kw)
     return None
 
 
@@ -417,6 +426,7 @@ _BUILTINS: dict[str, Handler] = {
     "pow": _ARITHMETIC["pow"],
     "sum": _sum_builtin,
     "reversed": _flip,
+    "sorted": _sorted,
     "range": _sequence("range"),
     "zip": _sequence("zip"),
     "enumerate": _sequence("enumerate"),

@@ -272,7 +272,11 @@ def is_reversed(value: Value | None) -> bool:
             return any(is_reversed(a) for a in core.args)
         if core.data in ("cat", "stack", "map"):
             return is_reversed(core.args[0])
+    if core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "unbind":
+        return is_reversed(core.args[0].args[0])
     if core.op == "call" and len(core.args) > 1:
+        if (core.args[0].dotted or "").endswith(".unbind"):
+            return is_reversed(core.args[1])
         if (core.args[0].dotted or "").endswith(".arange") and len(core.args) == 4:
             return is_below_zero(core.args[3])
         # a progress bar or a list around it: tqdm(reversed(...))
@@ -307,6 +311,8 @@ def runs_backwards(file: FileModel, loop: Loop, value: Value) -> bool:
     for part in walk(value):
         if part.op == "item" and part.loops & loop.mask:
             index = part.args[1].core
+            if index.loops & loop.mask and is_reversed(part.args[0]):
+                return True
             indices = index.args if index.op == "tuple" else (index,)
             for one in indices:
                 if any(t.op == "neg" and t.loops & loop.mask for t in terms(one)):

@@ -7,8 +7,9 @@ it one is in `recurrence.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.discounting import (
     filter_forms,
@@ -16,7 +17,7 @@ from ppolint.semantics.discounting import (
     running_forms,
     self_calling_forms,
 )
-from ppolint.semantics.program import Carried, Frame, Loop
+from ppolint.semantics.program import Carried, Event, Frame, Loop
 from ppolint.semantics.recurrence import (
     GAE,
     RETURNS,
@@ -33,8 +34,8 @@ from ppolint.semantics.values import Value, alternatives, terms, walk
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
-_PUSH_FRONT = frozenset({"insert", "appendleft"})
 _PUSH = frozenset({"insert", "appendleft", "append"})
+_KEEPING = _PUSH | {"copy_"}
 
 
 def recursions(file: FileModel) -> list[Recursion]:
@@ -159,6 +160,9 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         )
         if place is None:
             continue
+        if loop.frame.module.main:
+            # a helper of another file that does one step: it is no recursion without the loop
+            place = file.here(*place)
         return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
 
@@ -169,7 +173,7 @@ def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:
     for event in file.events:
         if event.kind == "store":
             value = event.value
-        elif event.kind == "method" and event.key in _PUSH and event.args:
+        elif event.kind == "method" and event.key in _KEEPING and event.args:
             value = event.args[-1]
         else:
             continue
@@ -188,50 +192,114 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
     """x[t] = delta[t] + c * x[t+1], and lists that grow at the end they are read from."""
     seen: set[tuple[int, int]] = set()
     for event in file.events:
-        if event.kind == "store":
-            base, index, value = event.base, event.key, event.value
-        elif event.kind == "method" and event.key in _PUSH and event.args:
-            base, index, value = event.base, None, event.args[-1]
-        elif event.kind == "augment" and event.key is not None:
-            base, index, value = event.base, event.key, event.value
-        else:
-            continue
+        cell = _cell_of(event)
         loops = event.site.loops()
-        if base is None or not loops:
+        if cell is None or not loops:
             continue
         loop = loops[-1]
-        container = base.core
+        value = event.value if event.kind != "method" else event.args[-1]
         place = (id(event.site.statement), id(event.site.frame))
         if place in seen:  # `x[t] += ...` is a change of x[t], and a store to it
             continue
-
-        def is_cell(v: Value, container: Value = container, index: Value | None = index) -> bool:
-            if v.op != "item" or v.args[0].core is not container:
-                return False
-            other = v.args[1].core
-            if index is None:
-                return other.number in (0, -1)
-            return other is not index.core and _is_neighbour(other, index.core)
-
-        for form in affine(value, is_cell):
-            if event.kind == "augment":
-                form = Affine(form.coefficient, (container,), form.whole, form.negative)
-            if not form.rest:
-                continue
-            found = classify(form, loop)
-            if found is None and not form.coefficient and event.kind == "store" and form.rest:
-                # an undiscounted reward-to-go
-                found = (RETURNS, (), False)
+        for is_cell, loop in cell.neighbours(loops):
+            found = _cell_recursion(file, event, cell, value, is_cell, loop)
             if found is None:
                 continue
-            if not (runs_backwards(file, loop, value) or _nested_backwards(file, loops, value)):
-                continue
-            node, site = place_of(file, form.whole, loop) or (event.node, event.site)
-            if id(node) not in known_nodes:
+            if id(found.node) not in known_nodes:
                 seen.add(place)
-                # a sum without a discount is a return in a program about RL only
-                yield Recursion(*found, node, site, stored=bool(found[1]))
+                yield found
             break
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """What is stored to: `x[t]`, `x[t].a`, `x[t]["a"]`, or the end of the list `x`."""
+
+    container: Value
+    index: Value | None
+    field: tuple[str, Any] | None = None
+
+    def index_of(self, value: Value) -> Value | None:
+        """The index of a value that is read from the same container and field."""
+        if self.field is not None:
+            kind, name = self.field
+            if value.op != kind or (value.data if kind == "attr" else value.args[1].string) != name:
+                return None
+            value = value.args[0].core
+        if value.op != "item" or value.args[0].core is not self.container:
+            return None
+        return value.args[1].core
+
+    def neighbours(self, loops: tuple[Loop, ...]) -> Iterator[tuple[Callable, Loop]]:
+        """What the next step's cell is, for the loops it may be the next step of."""
+        index = self.index.core if self.index is not None else None
+
+        def is_end(v: Value) -> bool:
+            other = self.index_of(v)
+            return other is not None and other.number in (0, -1)
+
+        def is_next(v: Value) -> bool:
+            other = self.index_of(v)
+            return other is not None and other is not index and _is_neighbour(other, index)
+
+        def is_same(v: Value) -> bool:
+            return self.index_of(v) is index
+
+        if index is None:
+            yield is_end, loops[-1]
+            return
+        yield is_next, loops[-1]
+        if index.number is None:
+            # one cell for each agent, in a loop over time around the loop over agents
+            for loop in loops[:-1]:
+                if not index.loops & loop.mask:
+                    yield is_same, loop
+
+
+def _cell_of(event: Event) -> _Cell | None:
+    """The cell that an event stores to, if it is one."""
+    if event.base is None:
+        return None
+    base = event.base.core
+    if event.kind == "store" or (event.kind == "augment" and event.key is not None):
+        name = event.key.string
+        if name is not None and base.op == "item":
+            return _Cell(base.args[0].core, base.args[1], ("item", name))
+        return _Cell(base, event.key)
+    if event.kind == "setattr" and base.op == "item":
+        return _Cell(base.args[0].core, base.args[1], ("attr", event.key))
+    if event.kind == "method" and event.key in _PUSH and event.args:
+        return _Cell(base, None)
+    return None
+
+
+def _cell_recursion(
+    file: FileModel, event: Event, cell: _Cell, value: Value, is_cell: Callable, loop: Loop
+) -> Recursion | None:
+    loops = event.site.loops()
+    for form in affine(value, is_cell):
+        if event.kind == "augment":
+            form = Affine(form.coefficient, (cell.container,), form.whole, form.negative)
+        if not form.rest:
+            continue
+        found = classify(form, loop)
+        if found is None and not form.coefficient and event.kind == "store":
+            if loop is not loops[-1]:
+                continue  # a running total of each agent
+            # an undiscounted reward-to-go
+            found = (RETURNS, (), False)
+        if found is None:
+            continue
+        if loop is loops[-1]:
+            backwards = runs_backwards(file, loop, value) or _nested_backwards(file, loops, value)
+        else:
+            backwards = runs_backwards(file, loop, value)
+        if not backwards:
+            continue
+        node, site = place_of(file, form.whole, loops[-1]) or (event.node, event.site)
+        # a sum without a discount is a return in a program about RL only
+        return Recursion(*found, node, site, stored=bool(found[1]))
+    return None
 
 
 def _prepended(file: FileModel) -> Iterator[Recursion]:

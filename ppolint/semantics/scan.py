@@ -10,9 +10,13 @@ import libcst as cst
 _OF_OBJECTS = frozenset({"update_policy_weights_", "requires_grad_", "share_memory_"})
 
 
-def assigned(loop: Any) -> list[str | tuple[str, str]]:
-    """Names, and `name.attribute` pairs, that the body of a loop assigns, in source order."""
-    out: dict[str | tuple[str, str], None] = {}
+Target = str | tuple[str, str | tuple[str, str]]
+
+
+def assigned(loop: Any) -> list[Target]:
+    """What the body of a loop assigns, in source order: names, `(name, attribute)` for an attribute
+    and `(name, ("item", key))` for an entry of a dict."""
+    out: dict[Target, None] = {}
     _scan_suite(loop.body, out)
     return list(out)
 
@@ -43,7 +47,7 @@ def _scan(node: Any, out: dict) -> None:
             if name in _OF_OBJECTS:
                 return
             if name == "reverse" or (name.endswith("_") and not name.startswith("_")):
-                _target(call.func.value, out)
+                _target(changed_in_place(call), out)
     elif kind in (cst.For, cst.While):
         if kind is cst.For:
             _target(node.target, out)
@@ -73,6 +77,17 @@ def _scan(node: Any, out: dict) -> None:
             _scan_suite(case.body, out)
 
 
+def changed_in_place(call: Any) -> Any:
+    """What a method changes in place: `x` of `x.clamp_(0)` and of `x.mul_(c).add_(d)`."""
+    receiver = call.func.value
+    while type(receiver) is cst.Call and type(receiver.func) is cst.Attribute:
+        name = receiver.func.attr.value
+        if not name.endswith("_") or name.startswith("_"):
+            break
+        receiver = receiver.func.value
+    return receiver
+
+
 def _target(node: Any, out: dict) -> None:
     kind = type(node)
     if kind is cst.Name:
@@ -82,5 +97,18 @@ def _target(node: Any, out: dict) -> None:
             _target(element.value, out)
     elif kind is cst.Attribute and type(node.value) is cst.Name:
         out[(node.value.value, node.attr.value)] = None
+    elif kind is cst.Subscript and type(node.value) is cst.Name:
+        key = _text(node)
+        if key is not None:
+            out[(node.value.value, ("item", key))] = None
     elif kind is cst.StarredElement:
         _target(node.value, out)
+
+
+def _text(node: Any) -> str | None:
+    """The key of `x["key"]`."""
+    index = node.slice[0].slice if len(node.slice) == 1 else None
+    if type(index) is cst.Index and type(index.value) is cst.SimpleString:
+        key = index.value.evaluated_value
+        return key if isinstance(key, str) else None
+    return None

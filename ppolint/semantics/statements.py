@@ -10,7 +10,7 @@ import libcst as cst
 from ppolint.semantics.definitions import Definitions
 from ppolint.semantics.modules import Modules
 from ppolint.semantics.program import Carried, Frame, Loop, Site, State
-from ppolint.semantics.scan import assigned
+from ppolint.semantics.scan import assigned, changed_in_place
 from ppolint.semantics.unrolling import Unrolling, is_short
 from ppolint.semantics.values import Value, Values
 
@@ -88,7 +88,7 @@ class Statements(Definitions, Modules, Unrolling):
         # x.clamp_(...) and x.reverse() as a statement rebind x
         if type(value) is cst.Call and type(value.func) is cst.Attribute:
             name = value.func.attr.value
-            receiver = value.func.value
+            receiver = changed_in_place(value)
             in_place = name.endswith("_") and not name.endswith("__") and result.op != "call"
             if name == "reverse" and not value.args:
                 result = self.values.make("fn", (self.eval(receiver),), "flip")
@@ -273,7 +273,11 @@ class Statements(Definitions, Modules, Unrolling):
                 owner, name = target
                 base = self.lookup(owner).core
                 init = self.heap.get((base, name))
-                if init is None:
+                if init is None and isinstance(name, tuple):
+                    init = (getattr(base.data, "entries", None) or {}).get(name[1])
+                    if init is None:
+                        continue
+                elif init is None:
                     init = self.values.attr(base, name)
                 before[(base, name)] = init
                 self.heap[(base, name)] = self.values.make(
@@ -312,12 +316,15 @@ class Statements(Definitions, Modules, Unrolling):
             loop.carried[key] = Carried(key, loop, start, init, step, node, site)
             state[key] = values.make("after", (init, values.phi([step, *broken])), loop.bit)
 
-    def _last_assignment(self, name: str, loop: Loop) -> tuple[Any, Site | None]:
+    def _last_assignment(self, name: Any, loop: Loop) -> tuple[Any, Site | None]:
         for event in reversed(self.events):
             if event.kind in ("bind", "setattr") and event.key == name:
                 if event.site.in_loop(loop):
                     return event.node, event.site
                 break
+            if event.kind == "store" and isinstance(name, tuple) and event.key.string == name[1]:
+                if event.site.in_loop(loop):
+                    return event.node, event.site
         return None, None
 
 
