@@ -2,7 +2,8 @@
 
 `python -m ppolint.review.repeats REVIEW EXISTING` prints the review body in the file REVIEW (of the
 format `github-review`) without the comments whose markers are in the file EXISTING, which holds what
-GitHub lists as the comments of the pull request. It prints nothing when there is nothing to say.
+GitHub lists as the comments of the pull request. It prints nothing when there is nothing to say. With
+`--in-body` the comments go into the body: GitHub refuses a review for one line that it does not show.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 import sys
 from typing import Any
 
+# GitHub refuses bodies of 65,536 characters.
+LONGEST_BODY = 65_000
 _MARKER = re.compile(r"<!-- ppolint:[\w:]+ -->")
 
 
@@ -25,15 +28,27 @@ def without_repeats(review: dict[str, Any], existing: str) -> dict[str, Any] | N
     return {**review, "comments": comments}
 
 
-def main(review_file: str, existing_file: str) -> None:
+def in_body(review: dict[str, Any]) -> dict[str, Any]:
+    """The review without comments on lines, which its body tells instead, as many as fit."""
+    body = review["body"]
+    for comment in review["comments"]:
+        more = f"\n\n{comment['path']}:{comment['line']}: {comment['body']}"
+        if len(body) + len(more) > LONGEST_BODY:
+            break
+        # Suggestions work on lines only.
+        body += more.replace("```suggestion", "```python")
+    return {**review, "body": body, "comments": []}
+
+
+def main(review_file: str, existing_file: str, *options: str) -> None:
     """Print what is left of a review."""
     with open(review_file, encoding="utf-8") as file:
         review = json.load(file)
     with open(existing_file, encoding="utf-8") as file:
         left = without_repeats(review, file.read())
     if left is not None:
-        print(json.dumps(left, indent=2))
+        print(json.dumps(in_body(left) if "--in-body" in options else left, indent=2))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])
