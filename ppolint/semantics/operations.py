@@ -327,20 +327,15 @@ def _flip(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     return flip(v, args[0])
 
 
-def _sorted(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
-    """`sorted(range(n), reverse=True)`, a range from its end."""
-    core = args[0].core
-    if core.op != "fn" or core.data != "range" or set(kw) != {"reverse"}:
-        return None
-    return flip(v, args[0]) if kw["reverse"].data is True else args[0]
-
-
 def _sequence(name: str) -> Handler:
     return lambda v, args, kw: v.make("fn", tuple(args), name)
 
 
 def _sorted(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
-    """`sorted((lo, x, hi))`, whose middle is a clip."""
+    """`sorted((lo, x, hi))`, whose middle is a clip; a range, also from its end."""
+    core = args[0].core
+    if core.op == "fn" and core.data == "range" and set(kw) <= {"reverse"}:
+        return flip(v, args[0]) if "reverse" in kw and kw["reverse"].data is True else args[0]
     parts = elements(args[0])
     return v.make("fn", tuple(parts), "sorted") if parts and len(parts) == 3 and not kw else None
 
@@ -430,7 +425,6 @@ _BUILTINS: dict[str, Handler] = {
     "range": _sequence("range"),
     "zip": _sequence("zip"),
     "enumerate": _sequence("enumerate"),
-    "sorted": _sorted,
     "map": _sequence("map"),
     "len": _sequence("len"),
 }
