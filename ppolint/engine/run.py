@@ -58,6 +58,7 @@ class _Run:
         self.planner = Planner(options)
         self.plan_texts: dict[Plan, str] = {}
         self.pending: list[Job] = []
+        self.wanted: set[str] = set()
         self.found: dict[str, list[dict[str, Any]]] = {}
         self.result = Result()
 
@@ -106,6 +107,7 @@ class _Run:
         )
         if not codes:
             self._nothing(target, plan, data, root if consulted else None)
+        self.wanted.update(codes)
         return not codes
 
     def _nothing(self, target: Target, plan: Plan, data: bytes, root: str | None = None) -> None:
@@ -125,9 +127,9 @@ class _Run:
             return
         from ppolint.engine import pool
 
+        if len(self.pending) > 1:
+            _preload(self.wanted)
         processes = self.options.jobs or _cores()
-        if processes > 1 and len(self.pending) > 1:
-            _preload()
         answers = pool.run(Analyser(self.projects), self.pending, processes, TIME_LIMIT)
         for count, (index, answer) in enumerate(answers, 1):
             if progress is not None:
@@ -181,9 +183,12 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _preload() -> None:
+def _preload(codes: Iterable[str]) -> None:
     """Import what every worker needs, so that forked ones share it."""
     import ppolint.engine.analysis
     import ppolint.semantics.model
+    from ppolint.rules import registry
 
     assert ppolint.semantics.model and "libcst" in sys.modules
+    for code in codes:
+        registry.load(code)
