@@ -101,18 +101,11 @@ def _judge(
 ) -> bool:
     """Runs the rules, appending to `found`; False when the file could not be looked at."""
     from ppolint.rules.general import file_not_analysed, syntax_error
-    from ppolint.semantics.evidence import Program
 
     skip = reason_to_skip(source.text)
     if skip is not None:
         found.append(file_not_analysed.finding(*skip))
         return False
-    program = Program(source.text, source.path, project)
-    codes = [code for code in codes if program.is_a(registry.by_code()[code].program)]
-    analysis.consulted_project = program.consulted
-    analysis.parsed = bool(codes)
-    if not codes:
-        return True
     from ppolint.semantics.model import ParseError, build, build_mended
 
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 # A forked worker is replaced when it has made this many objects, some 100 MB: that costs nothing,
 # while finding the garbage among them takes a sixth of the time.
-_FULL = 1_500_000
+_FULL = 500_000
 _COLLECTED = 200_000
 
 

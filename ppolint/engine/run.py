@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ppolint.engine.plan import Options, Plan, Planner
@@ -72,9 +73,9 @@ class _Run:
                 if known:
                     self.found[target.path] = known
                 return
-        if not self._screened_out(target, plan):
-            root = self.projects.root_of(target.absolute)
-            self.pending.append(Job(target.path, target.absolute, plan, root))
+        job = self._job(target, plan)
+        if job is not None:
+            self.pending.append(job)
 
     def _text(self, plan: Plan) -> str:
         text = self.plan_texts.get(plan)
@@ -82,33 +83,35 @@ class _Run:
             text = self.plan_texts[plan] = repr(plan)
         return text
 
-    def _screened_out(self, target: Target, plan: Plan) -> bool:
-        """Whether no selected rule has anything to say about the file, told without parsing it."""
+    def _job(self, target: Target, plan: Plan) -> Job | None:
+        """What workers have to do about a file; None where no selected rule can have anything to
+        say about it, which is told without parsing it."""
+        root = self.projects.root_of(target.absolute)
+        job = Job(target.path, target.absolute, plan, root)
         try:
             data = self.projects.read(target.absolute)
         except OSError:
-            return False  # whoever opens it next says so
+            return job  # whoever opens it next says so
         screen = screen_for(plan.codes)
         if target.absolute.endswith(".ipynb"):
-            if not screen.may_pass_notebook(data):
-                self._nothing(target, plan, data)
-                return True
-            return False
-        root = self.projects.root_of(target.absolute)
+            if screen.may_pass_notebook(data):
+                return job
+            self._nothing(target, plan, data)
+            return None
         subject = self.projects.subject(root)
         foreign = subject is not None and not subject.may_concern(target.absolute)
         codes = screen.passing(data, of_any_program=foreign)
         if not codes:
             self._nothing(target, plan, data, root if foreign else None)
-            return True
+            return None
         text = data.decode("utf-8", "replace")
-        codes, consulted = screen.of_program(
-            codes, text, target.absolute, self.projects.project(root)
-        )
+        project = self.projects.project(root)
+        codes, consulted = screen.of_program(codes, text, target.absolute, project)
         if not codes:
             self._nothing(target, plan, data, root if consulted else None)
+            return None
         self.wanted.update(codes)
-        return not codes
+        return job._replace(opened=(codes, consulted or foreign))
 
     def _nothing(self, target: Target, plan: Plan, data: bytes, root: str | None = None) -> None:
         """Keep that there is nothing to find; `root` is set when that depends on the project."""
@@ -191,4 +194,5 @@ def _preload(codes: Iterable[str]) -> None:
 
     assert ppolint.semantics.model and "libcst" in sys.modules
     for code in codes:
-        registry.load(code)
+        with suppress(Exception):  # the worker that needs it says so
+            registry.load(code)

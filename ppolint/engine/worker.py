@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """One file for a worker. `root` is that of its project."""
+    """One file for a worker. `root` is that of its project.
+
+    `opened` are the rules that have to see it and whether the project was asked for that, where the
+    screen has told already.
+    """
 
     path: str
     absolute: str
     plan: Plan
     root: str
+    opened: tuple[tuple[str, ...], bool] | None = None
 
 
 class Done(NamedTuple):
@@ -79,10 +84,12 @@ class Analyser:
         from ppolint.engine.analysis import analyse
 
         project = self._projects.project(job.root)
-        screen = screen_for(job.plan.codes)
-        codes, consulted = screen.of_program(
-            screen.passing_source(source), source.text, job.absolute, project
-        )
+        if job.opened is not None:
+            codes, consulted = job.opened
+        else:
+            screen = screen_for(job.plan.codes)
+            words = screen.passing_source(source)
+            codes, consulted = screen.of_program(words, source.text, job.absolute, project)
         release = None
         if codes:
             release = self._projects.release(job.absolute, source.data, job.plan.release)

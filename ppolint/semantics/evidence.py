@@ -31,7 +31,7 @@ _STEP = re.compile(r"\.step\(")
 _SUBSCRIPT = re.compile(r"(?<=\w)\[[^\[\]]*\]")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
-_SIGNS = (".step(", *sorted(ENVIRONMENT_PACKAGES))
+_SIGNS = tuple(sign.encode() for sign in (".step(", *sorted(ENVIRONMENT_PACKAGES)))
 # An example about RL that imports a large library does not make all of the library RL.
 _LARGE = 400
 _SHARE = 0.05
@@ -177,9 +177,10 @@ def _program_files(project: Project) -> tuple[frozenset[str], frozenset[str]]:
     of a large library that has little to do with RL."""
     speaking = []
     for path in project.files:
-        text = project.text(path, keep=False)
-        if any(sign in text for sign in _SIGNS) and speaks_of_environments(text):
-            speaking.append(path)
+        data = project.read(path)
+        if any(sign in data for sign in _SIGNS):
+            if speaks_of_environments(project.text(path, keep=False)):
+                speaking.append(path)
     imported: dict[str, list[str]] = {}
     part: set[str] = set(speaking)
     programs: set[str] = set()
