@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from typing import Any
 
 import click
 
@@ -31,6 +33,31 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         return importlib.import_module(COMMANDS[name][0]).command
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """The command line, with one line for what is wrong around it, instead of a traceback."""
+        from ppolint.cli import streams
+
+        streams.open_closed()
+        try:
+            return super().main(*arguments, **options)
+        except OSError as error:
+            reason = streams.reason(error)
+            if reason is None:
+                raise
+            click.echo(f"error: {reason}", err=True)
+            streams.hush()
+            sys.exit(streams.ERROR)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Click would say 1, which is the status of findings.
+            from ppolint.cli.streams import INTERRUPTED
+
+            click.echo("\nInterrupted.", err=True)
+            sys.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -131,7 +130,9 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
         click.echo(f"error: {error}", err=True)
         status = 2
     except BrokenPipeError:
+        from ppolint.cli.streams import hush
+
         # Whoever read our output has seen enough; Python must not complain when it flushes again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         status = 0
     sys.exit(status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -61,6 +60,8 @@ def command(base: str | None, **options: Any) -> None:
         click.echo(f"error: {error}", err=True)
         status = 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from ppolint.cli.streams import hush
+
+        hush()
         status = 0
     sys.exit(status)

@@ -21,8 +21,10 @@ PROGRESS_AFTER = 2.0
 
 
 def say(message: str) -> None:
-    """A line for people, beside the report."""
-    print(message, file=sys.stderr)
+    """A line for people, beside the report: one line, whatever the names of files hold."""
+    from ppolint.reporters.style import printable
+
+    print(printable(message), file=sys.stderr)
 
 
 def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
@@ -44,6 +46,8 @@ def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
 
         if len(paths) > 1:
             raise ConfigurationError("`-` (standard input) cannot be combined with other paths")
+        if options["add_ignores"]:
+            raise ConfigurationError("--add-ignores writes to files, not to standard input")
         return check_stdin(options, run_options, resolver, projects)
     targets = _targets(paths, options, resolver, projects)
     if options["show_files"]:
@@ -183,6 +187,8 @@ def use_color(options: dict[str, Any]) -> bool:
     if options["color"] != "auto":
         return options["color"] == "always"
     if options["output_file"] is not None or os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("TERM") == "dumb" and not os.environ.get("FORCE_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 

@@ -111,13 +111,13 @@ class Cache:
         self._file = os.path.join(folder, f"{zlib.crc32(options.encode()):08x}.json")
         self._list_files = list_files
         self._header = [FORMAT, code_stamp(), options]
-        stored = self._load()
-        self._entries: dict[str, Entry] = {
-            path: Entry(entry[0], entry[1], entry[2], tuple(entry[3]), *entry[4:])
-            for path, entry in stored.get("entries", {}).items()
-        }
-        self._plans: dict[str, int] = {p: i for i, p in enumerate(stored.get("plans", ()))}
-        self.states = FileStates(stored.get("files", {}), stored.get("written", 0))
+        self._entries: dict[str, Entry] = {}
+        self._plans: dict[str, int] = {}
+        self.states = FileStates({}, 0)
+        try:
+            self._take(self._load())
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            self._entries, self._plans = {}, {}  # written by something else: start afresh
         self._changed = False
         self._projects: dict[tuple[str, bool], int] = {}
         self._releases: dict[str, int] = {}
@@ -135,6 +135,15 @@ class Cache:
             return {}
         known = isinstance(stored, dict) and stored.get("header") == self._header
         return stored if known else {}
+
+    def _take(self, stored: dict) -> None:
+        self._plans = {p: i for i, p in enumerate(stored.get("plans", ()))}
+        self._entries = {
+            path: Entry(entry[0], entry[1], entry[2], tuple(entry[3]), *entry[4:])
+            for path, entry in stored.get("entries", {}).items()
+        }
+        states = {path: [*each[:3], each[3]] for path, each in stored.get("files", {}).items()}
+        self.states = FileStates(states, int(stored.get("written", 0)))
 
     def _plan(self, plan: str) -> int:
         return self._plans.setdefault(plan, len(self._plans))

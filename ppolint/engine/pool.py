@@ -30,10 +30,14 @@ class Crash(NamedTuple):
 
 
 class _Worker:
-    def __init__(self, context: Any, work: Callable[[Any], Any]) -> None:
+    def __init__(self, context: Any, work: Callable[[Any], Any], others: Sequence[_Worker]) -> None:
         self.connection, theirs = context.Pipe()
         forked = context.get_start_method() == "fork"
-        self.process = context.Process(target=_serve, args=(theirs, work, forked), daemon=True)
+        # A forked process has our ends of all pipes as well. As long as it keeps them open, no
+        # worker is told that we are gone.
+        ours = [self.connection, *(other.connection for other in others)] if forked else []
+        arguments = (theirs, ours, work, forked)
+        self.process = context.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
         self.item: int | None = None
@@ -52,20 +56,30 @@ class _Worker:
         self.process.join()
 
 
-def _serve(connection: Connection, work: Callable[[Any], Any], forked: bool) -> None:
+def _serve(
+    connection: Connection,
+    inherited: Sequence[Connection],
+    work: Callable[[Any], Any],
+    forked: bool,
+) -> None:
     """Answers with (result, whether it was the last one) until there is nothing more to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in inherited:
+        each.close()
     gc.disable()
     gc.freeze()
     full = False
     while not full:
         try:
             item = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             break
         done = work(item)
         full = forked and gc.get_count()[0] > _FULL
-        connection.send((done, full))
+        try:
+            connection.send((done, full))
+        except OSError:  # nobody is there any more
+            break
         if not forked and gc.get_count()[0] > _COLLECTED:
             gc.collect()
     os._exit(0)
@@ -85,7 +99,7 @@ def run(
     workers = []
     try:
         for _ in range(min(processes, len(items))):
-            workers.append(_start(context, work, waiting, items, time_limit))
+            workers.append(_start(context, work, workers, waiting, items, time_limit))
         while workers:
             timeout = max(0.0, min(w.deadline for w in workers) - time.monotonic())
             ready = wait([w.connection for w in workers], min(timeout, 3600.0))
@@ -107,16 +121,21 @@ def run(
                 worker.end()
                 workers.remove(worker)
                 if waiting:
-                    workers.append(_start(context, work, waiting, items, time_limit))
+                    workers.append(_start(context, work, workers, waiting, items, time_limit))
     finally:
         for worker in workers:
             worker.end()
 
 
 def _start(
-    context: Any, work: Callable[[Any], Any], waiting: list[int], items: Sequence[Any], limit: float
+    context: Any,
+    work: Callable[[Any], Any],
+    others: Sequence[_Worker],
+    waiting: list[int],
+    items: Sequence[Any],
+    limit: float,
 ) -> _Worker:
-    worker = _Worker(context, work)
+    worker = _Worker(context, work, others)
     index = waiting.pop()
     worker.give(index, items[index], limit)
     return worker

@@ -163,9 +163,17 @@ class Walker:
                     continue
                 if is_folder:
                     folders.append((entry.path, f"{prefix}{name}{os.sep}", settings, ignores))
-                elif entry.is_file():
+                elif _is_file(entry):
                     yield Target(prefix + name, entry.path, settings)
             pending.extend(reversed(folders))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file or a link to one; not so a link in a circle or to where one may not look."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 # What marks the root of a project, the strongest first when one folder has several.

@@ -133,7 +133,9 @@ def _decoded(data: bytes) -> str:
 def _checked(text: str) -> tuple[list[RawCell], dict]:
     try:
         return _scan(text)
-    except (ValueError, IndexError, RecursionError) as error:
+    except IndexError:
+        raise SourceError("the notebook is not valid JSON: it is cut short") from None
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"the notebook is not valid JSON: {error}") from None
 
 
