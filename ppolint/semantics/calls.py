@@ -300,8 +300,12 @@ class Calls(Inlining, Instances):
         if function is None or function.cls is None or self.frame.self_value is None:
             return None
         for cls in list(function.cls.lineage())[1:]:
-            if name in cls.methods:
-                return self.inline(cls.methods[name], [self.frame.self_value, *args], kw, node)
+            found = cls.methods.get(name)
+            if found is not None and name == "__init__" and not found.module.main:
+                # what another file sets up is not looked for here
+                return None
+            if found is not None:
+                return self.inline(found, [self.frame.self_value, *args], kw, node)
         return None
 
     def _call_instance(

@@ -55,7 +55,7 @@ class Definitions:
             self._pending.append(function)
 
     def _class(self, node: Any) -> bool:
-        bases = tuple(self.eval(arg.value) for arg in node.bases)
+        bases = tuple(self.resolved(self.eval(arg.value)) for arg in node.bases)
         outer = self.frame.scope
         name = node.name.value
         known = self._seen_definitions.get(id(node))

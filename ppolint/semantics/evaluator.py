@@ -40,6 +40,10 @@ _CONVENTIONAL = {
     "np": "numpy",
     "math": "math",
 }
+# What a tensor that is changed under a mask was computed by.
+_COMPUTED = frozenset(
+    {"add", "mul", "neg", "div", "exp", "log", "clip", "min", "max", "where", "pow", "abs", "sqrt"}
+)
 
 
 class Evaluator(Statements, Expressions, Calls):
@@ -181,6 +185,11 @@ class Evaluator(Statements, Expressions, Calls):
             base = self.eval(target.value)
             index = self.index(target)
             self.store(base, index, value, node)
+            if type(target.value) is cst.Name and _is_mask(index) and base.core.op in _COMPUTED:
+                # x[x > hi] = hi
+                limited = self.values.where(index, value, base)
+                self.note(limited, node)
+                self.frame.env[target.value.value] = limited
         elif kind is cst.StarredElement:
             self.assign(target.value, self.values.unknown(), node)
 
@@ -206,6 +215,10 @@ class Evaluator(Statements, Expressions, Calls):
         elif index.loops:
             # what this iteration puts into a cell is what it reads from there
             self.heap[(base.core, index.core)] = value
+
+
+def _is_mask(index: Value) -> bool:
+    return index.core.op == "cmp" and index.core.data in ("<", "<=", ">", ">=")
 
 
 def _parameter_names(params: Any) -> list[str]:

@@ -215,6 +215,10 @@ class Expressions:
             and -len(core.args) <= number < len(core.args)
         ):
             return core.args[number]
+        if core.op == "call" and isinstance(number, int):
+            field = self.field_at(core, number)  # type: ignore[attr-defined]
+            if field is not None:
+                return field
         if core.op == "fn" and core.data == "sorted" and number == 1:
             return self._middle(core.args)
         if core.op == "comp" and isinstance(number, int):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ppolint.semantics.program import Site
 from ppolint.semantics.ratios import (
     in_product,
+    is_averaged,
     is_difference,
     is_third_estimator,
     log_prob_evidence,
@@ -49,12 +50,25 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         if any(_is_peak(t) for t in signs):
             continue
         likely = any(log_prob_evidence(t) for t in signs) or (
-            len(signs) == 2 and file.program.is_near_environment
+            len(signs) == 2 and file.program.is_near_environment and is_averaged(file, value)
         )
         if likely and in_product(file, value):
             for node, site in file.places(value)[:1]:
+                if not site.frame.module.main and _is_weight_here(file, value):
+                    node, site = file.here(node, site)
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
+
+
+def _is_weight_here(file: FileModel, ratio: Value) -> bool:
+    """Whether this file multiplies with a ratio that a helper of another one computes."""
+    return any(
+        site.frame.module.main
+        for user in file.users(ratio)
+        if user.op == "mul"
+        for form in (user, file.values.neg(user))
+        for _, site in file.places(form)
+    )
 
 
 def _weighs_a_loss(file: FileModel, ratio: Value, losses: set[Value]) -> bool:

@@ -12,6 +12,9 @@ from ppolint.semantics.values import Value, Values, walk
 _ARITHMETIC = frozenset(
     {"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"}
 )
+_FORMULAS = frozenset(
+    {"add", "mul", "neg", "div", "pow", "exp", "log", "clip", "min", "max", "where", "reduce", "fn"}
+)
 _NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
 
 
@@ -93,6 +96,9 @@ class Instances:
         """`base.name` where nothing was assigned on this path: properties, derived numbers."""
         plain = self.values.attr(base, name)
         cls = self.class_of(base)
+        computed = self._computed_field(base.core, cls, name)
+        if computed is not None:
+            return computed
         if cls is None:
             return plain
         method = cls.method(name)
@@ -116,6 +122,27 @@ class Instances:
             if not only.loops and all(part.op in _ARITHMETIC for part in walk(only)):
                 return only
         return plain
+
+    def _computed_field(self, base: Value, cls: Class | None, name: str) -> Value | None:
+        """A field of a record that a formula was put into when it was made, and nothing else."""
+        if base.op != "call" or (base, name) in self.assignments:
+            return None
+        given = self._given_field(base, cls, name)
+        return given[0] if given and given[0].core.op in _FORMULAS else None
+
+    def field_at(self, base: Value, at: int) -> Value | None:
+        """The same for a part of a named tuple, by its position."""
+        if base.op != "call":
+            return None
+        cls = self._direct_class(base)
+        if cls is None:
+            fields = tuple_fields(base.args[0].core)
+        else:
+            named = "typing.NamedTuple" in cls.external_bases()
+            fields = class_fields(cls) if named else None
+        if fields is None or not -len(fields) <= at < len(fields):
+            return None
+        return self._computed_field(base, cls, fields[at])
 
 
 def tuple_fields(callee: Value) -> tuple[str, ...] | None:

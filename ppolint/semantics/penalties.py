@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ppolint.semantics.ratios import (
     is_difference,
     is_exponential_ratio,
+    is_likelihood_quotient,
     is_third_estimator,
     log_prob_evidence,
     loss_factors,
     stripped,
 )
-from ppolint.semantics.values import Value, terms
+from ppolint.semantics.values import Value, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -37,7 +38,7 @@ def _penalised(value: Value) -> Value | None:
     penalty = False
     for term in _expanded(value):
         parts = loss_factors(term)
-        exponentials = [p for p in parts if is_exponential_ratio(p)]
+        exponentials = [p for p in parts if is_exponential_ratio(p) or is_likelihood_quotient(p)]
         if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
             if any(p.number is None and p not in exponentials for p in parts):
                 ratio = exponentials[0]
@@ -64,9 +65,26 @@ def _is_divergence(value: Value) -> bool:
             return True
     if core.op == "fn" and core.data == "kl_div":
         return True
-    return is_third_estimator(core) or (
-        core.op == "add" and is_difference(core) and log_prob_evidence(core)
+    if core.op != "add":
+        return False
+    return (
+        is_third_estimator(core)
+        or _is_between_normals(core)
+        or (is_difference(core) and log_prob_evidence(core))
     )
+
+
+def _is_between_normals(total: Value) -> bool:
+    """log(s / s0) + (s0^2 + (m0 - m)^2) / (2 s^2) - 1/2, whatever the scale."""
+    numbers = [t.number for t in total.args if t.number is not None]
+    squares = [
+        part
+        for term in total.args
+        if term.op == "div"
+        for part in walk(term.args[0])
+        if part.op == "pow" and part.args[1].number == 2 and is_difference(part.args[0])
+    ]
+    return len(total.args) > 2 and bool(squares) and any(n < 0 for n in numbers)
 
 
 def _expected_gap(parts: list[Value]) -> bool:

@@ -39,7 +39,7 @@ OTHER_FRAMEWORKS = frozenset(
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
 _RELEVANT = re.compile(
-    r"\b(?:lfilter|reversed|clamp|clip|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
+    r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
 )
 _TREES = 24
 

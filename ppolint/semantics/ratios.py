@@ -47,6 +47,23 @@ def is_quotient(value: Value) -> bool:
     )
 
 
+def is_likelihood_quotient(value: Value) -> bool:
+    """p / p_old, where one of them is what a network says about an action that was taken."""
+    return any(
+        core.op == "div" and any(_is_likelihood(a) for a in core.args)
+        for core in alternatives(value)
+    )
+
+
+def _is_likelihood(value: Value) -> bool:
+    core = value.core
+    while core.op in ("reduce", "item"):
+        core = core.args[0].core
+    if core.op == "exp":
+        return is_log_prob(core.args[0])
+    return core.op == "fn" and core.data in ("gather", "take_along_dim", "softmax")
+
+
 def around_one(clip: Value) -> bool:
     """Whether the bounds of a clip are 1 - a and 1 + b."""
     lo, hi = clip.args[1].core, clip.args[2].core
@@ -122,6 +139,24 @@ def in_product(file: FileModel, value: Value) -> bool:
             if user.op in ("neg", "phi", "after", "item") or (
                 user.op == "reduce" and user.data in ("prod", "sum")
             ):
+                queue.append(user)
+    return False
+
+
+def is_averaged(file: FileModel, value: Value) -> bool:
+    """Whether a mean or a sum is taken of products with `value`, as of a loss; else it may be any
+    other formula with an exponential."""
+    queue, seen = [value], {value}
+    while queue:
+        for user in file.users(queue.pop()):
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op == "reduce" and user.data in _MEANS:
+                return True
+            if user.op == "fn" and user.data in _INNER_PRODUCTS:
+                return True
+            if user.op in ("mul", "neg", "add", "phi", "after", "item", "where", "fn"):
                 queue.append(user)
     return False
 

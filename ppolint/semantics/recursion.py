@@ -100,7 +100,7 @@ def _of_calls(calls: list[Recursion], kind: str | None) -> Iterator[Recursion]:
                     yield _at_call(found)
             elif kind is None or kind == found.kind or found.kind == GAE:
                 yield found
-        elif _decided_by_caller(frame, found):
+        elif frame.call_site.frame.module.main and _decided_by_caller(frame, found):
             yield _at_call(found)
 
 

@@ -60,7 +60,7 @@ def surrogates(file: FileModel) -> list[Surrogate]:
     """Every PPO loss of a file, once a place; clipped ones first."""
     found: list[Surrogate] = []
     seen: set[int] = set()
-    candidates = [((k, v, r, c), file.places(v)) for k, v, r, c in _candidates(file)]
+    candidates = [((k, v, r, c), _places(file, v, c)) for k, v, r, c in _candidates(file)]
     for (kind, value, ratio, clip), node, site in settled(file, candidates):
         if id(node) in seen:
             continue
@@ -76,6 +76,17 @@ def surrogates(file: FileModel) -> list[Surrogate]:
                     epsilon = file.values.const(round(hi - 1, 10))
         found.append(Surrogate(kind, value, ratio, epsilon, node, site, first))
     return _without_inner(file, found)
+
+
+def _places(file: FileModel, value: Value, clip: Value | None) -> list[tuple[Any, Site]]:
+    """Where a loss is computed; the call, where a helper of another file puts together what is
+    computed here."""
+    places = file.places(value)
+    if clip is None or any(site.frame.module.main for _, site in places):
+        return places
+    if any(site.frame.module.main for _, site in file.places(clip)):
+        return [file.here(node, site) for node, site in places]
+    return places
 
 
 def _without_inner(file: FileModel, found: list[Surrogate]) -> list[Surrogate]:
@@ -121,7 +132,7 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
             match = _pessimistic(value)
             if match is not None:
                 ratio, clip = match
-                covered.add(clip)
+                covered.update(_inner_extrema(value))
                 yield "clip", value, ratio, clip
     for op in ("where", "add"):
         for value in file.of_op(op):
@@ -136,8 +147,12 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
         ratio = stopped_ratio(value)
         if ratio is not None:
             yield "clip", value, ratio, None
+    # a helper makes the products, and its caller takes the minimum
+    compared = {id(node) for clip in covered for node, _ in file.places(clip)}
     for clip in file.of_op("clip"):
         if clip in covered or not around_one(clip) or _weighs_log_prob(file, clip):
+            continue
+        if all(id(node) in compared for node, _ in file.places(clip)):
             continue
         argument = clip.args[0].core
         if is_exponential_ratio(argument) and in_product(file, clip):
@@ -164,8 +179,9 @@ def _pessimistic(value: Value) -> tuple[Value, Value] | None:
             parts = loss_factors(clipped)
             for plain in alternatives(stripped(a)):
                 others = loss_factors(plain)
+                shared = any(p in others and p.number is None for p in parts)
                 for part in parts:
-                    match = _matching(part, others)
+                    match = _matching(part, others, shared)
                     if match is not None:
                         return match
                 if any(p.op in ("where", "phi") for p in (clipped, *parts)):
@@ -181,7 +197,9 @@ def _pessimistic(value: Value) -> tuple[Value, Value] | None:
     return None
 
 
-def _matching(part: Value, others: list[Value]) -> tuple[Value, Value] | None:
+def _matching(part: Value, others: list[Value], shared: bool = False) -> tuple[Value, Value] | None:
+    """(ratio, clip) when one of the other factors is what `part` clips; `shared`: beside it there is
+    a factor that both products have."""
     for clip in alternatives(part):
         if clip.op == "clip":
             for ratio in alternatives(clip.args[0]):
@@ -191,7 +209,7 @@ def _matching(part: Value, others: list[Value]) -> tuple[Value, Value] | None:
                     if around_one(clip):
                         return ratio, clip
                     likely = is_exponential_ratio(ratio) or is_quotient(ratio)
-                    if likely and bounds_are_symbols(clip):
+                    if (likely or shared) and bounds_are_symbols(clip):
                         return ratio, clip
         elif clip.op == "exp":
             for inner in terms(clip.args[0]):

@@ -36,22 +36,32 @@ def value_clips(file: FileModel) -> list[ValueClip]:
             continue
         sums = _predictions(file, clip)
         errors = [u for form in (clip, file.values.neg(clip)) for u in file.users(form)]
-        if not sums or not any(
-            _is_regressed(file, e, clip)
+        regressed = [
+            e
             for e in errors
-            if e.op == "add" and not _is_own_target(file, e, clip)
-        ):
+            if e.op == "add" and not _is_own_target(file, e, clip) and _is_regressed(file, e, clip)
+        ]
+        if not sums or not regressed:
             continue
         for value in [clip, *sums]:
             places = [p for p in file.places(value) if p[1].frame.module.main]
             if places:
                 candidates.append((clip, places))
                 break
+        else:
+            # a helper of another file limits what is compared here
+            places = file.places(clip)
+            if any(_is_here(file, user) for e in regressed for user in [e, *file.users(e)]):
+                candidates.append((clip, [file.here(*place) for place in places]))
     for clip, node, site in settled(file, candidates):
         if id(node) not in seen:
             seen.add(id(node))
             found.append(ValueClip(clip, clip.args[2].core, node, site))
     return found
+
+
+def _is_here(file: FileModel, value: Value) -> bool:
+    return any(site.frame.module.main for _, site in file.places(value))
 
 
 def _is_own_target(file: FileModel, error: Value, clip: Value) -> bool:
@@ -107,7 +117,9 @@ def _is_regressed(file: FileModel, total: Value, clip: Value) -> bool:
                 return True
             if user.op == "call" and _is_regression_call(file, user):
                 return True
-            if user.op in ("neg", "phi", "after", "add", "abs", "where", "mul"):
+            if user.op == "reduce" and user.data == "norm":
+                return True
+            if user.op in ("neg", "phi", "after", "add", "abs", "where", "mul", "max"):
                 queue.append(user)
     return False
 

@@ -53,6 +53,7 @@ rule = Rule(
     program="value",
     needs=(
         ("clamp", "clip", "clamp_", "clip_", "hardtanh", "Hardtanh", "clamp_max", "relu",
+         r"re:\[[^\[\]\n]*[<>][^\[\]\n]*\]\s*=", r"re:\bmax\w*\([^\n]+,",
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
         ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
          "SmoothL1Loss", "HuberLoss", "L1Loss", "norm", "abs",
