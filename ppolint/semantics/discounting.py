@@ -49,6 +49,8 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
             continue
         if value.op == "fn" and value.data not in _PRODUCTS:
             continue
+        if value.data == "einsum" and not _contracts(value):
+            continue
         parts: list[Value] = []
         matrix = value.op == "fn" and value.data != "dot"
         triangular = matrix or any(
@@ -127,6 +129,12 @@ def _product(value: Value) -> list[Value]:
     if core.op == "item" and core.args[1].op == "slice":
         return _product(core.args[0])
     return [core]
+
+
+def _contracts(einsum: Value) -> bool:
+    """Whether an einsum sums over something: "ij,jb->ib", but not the outer product "i,j->ij"."""
+    inputs, arrow, output = (einsum.args[0].string or "").replace(" ", "").partition("->")
+    return bool(arrow) and bool(set(inputs) - set(output) - {",", "."})
 
 
 def _is_zero(value: Value) -> bool:

@@ -342,7 +342,7 @@ def _sorted(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
 
 def _sum_builtin(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     parts = elements(args[0])
-    if parts is not None and len(args) == 1:
+    if parts and len(args) == 1:
         return v.add(*parts)
     return v.make("reduce", (args[0],), "sum")
 

@@ -10,7 +10,7 @@ is a lambda-return.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.program import Loop, Site
@@ -43,12 +43,18 @@ class Recursion:
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """coefficient * x + rest, for one path through the branches."""
+    """coefficient * x + rest, for one path through the branches.
+
+    `weighted` are the factors of a product that has something subtracted from x in it, and `inside`
+    what that product has of the rest: w, r and -q of w * (x + r - q) + v.
+    """
 
     coefficient: tuple[Value, ...]
     rest: tuple[Value, ...]
     whole: Value
     negative: bool = False
+    weighted: tuple[Value, ...] = ()
+    inside: tuple[Value, ...] = ()
 
 
 def affine(value: Value, is_target: Callable[[Value], bool]) -> list[Affine]:
@@ -58,7 +64,7 @@ def affine(value: Value, is_target: Callable[[Value], bool]) -> list[Affine]:
         return [Affine((), (), core)]
     if core.op == "neg":
         return [
-            Affine(a.coefficient, tuple(_negated(r) for r in a.rest), core, not a.negative)
+            replace(a, rest=tuple(_negated(r) for r in a.rest), whole=core, negative=not a.negative)
             for a in affine(core.args[0], is_target)
         ]
     if core.op == "add":
@@ -73,14 +79,23 @@ def affine(value: Value, is_target: Callable[[Value], bool]) -> list[Affine]:
             return []
         term, inner = found[0]
         others = tuple(t for t in core.args if t is not term)
-        return [Affine(a.coefficient, (*others, *a.rest), core, a.negative) for a in inner]
+        return [replace(a, rest=(*others, *a.rest), whole=core) for a in inner]
     if core.op == "mul":
         found = [(f, a) for f in core.args if (a := affine(f, is_target))]
         if len(found) != 1 or sum(_mentions(f, is_target) for f in core.args) != 1:
             return []
         factor, inner = found[0]
         others = tuple(f for f in core.args if f is not factor)
-        return [Affine((*others, *a.coefficient), a.rest, core, a.negative) for a in inner]
+        return [
+            replace(
+                a,
+                coefficient=(*others, *a.coefficient),
+                whole=core,
+                weighted=(*others, *a.weighted) if any(map(_is_negative, a.rest)) else (),
+                inside=a.rest,
+            )
+            for a in inner
+        ]
     if core.op in ("phi", "after"):
         return [a for part in core.args for a in affine(part, is_target)]
     if core.op == "where":
@@ -119,6 +134,8 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
     if any(_complement(part, factor) for factor in invariant for part in _parts(form.rest)):
         # a lambda-return mixes with 1 - lambda; with that factor alone it is a moving average
         return (RETURNS, tuple(invariant), False) if len(invariant) >= 2 else None
+    if _is_corrected(form, mask) or _is_weighed(form, mask):
+        return None
     certain = temporal_difference(form.rest, invariant)
     if certain:
         # the discount is the factor that the temporal difference has too
@@ -131,6 +148,51 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
             return GAE, tuple(invariant), True
         return RETURNS, tuple(invariant), False
     return None
+
+
+def _is_corrected(form: Affine, mask: int) -> bool:
+    """Whether x' = w * (x - q) + v with a weight w of each step: Retrace, as in ACER."""
+    outside = [t for t in form.rest if t not in form.inside and not _is_negative(t)]
+    weights = [
+        w for w in form.weighted if w.loops & mask and not any(map(_is_mask, alternatives(w)))
+    ]
+    return bool(weights and outside)
+
+
+def _is_weighed(form: Affine, mask: int) -> bool:
+    """Whether the temporal difference errors are weighed by one thing and the recursion by another,
+    both of each step: V-trace, also where it cannot be seen how the weights are truncated."""
+    changing = {_array(f) for f in form.coefficient if f.loops & mask}
+    changing -= {None}
+    if not changing:
+        return False
+    for term in form.rest:
+        core = _whole(term.core)
+        if core.op != "mul":
+            continue
+        sums = [f for f in core.args if f.core.op == "add" and any(map(_is_negative, f.core.args))]
+        weights = {_array(f) for f in core.args if f not in sums}
+        if len(sums) == 1 and len(sums[0].core.args) >= 3 and weights and not weights & changing:
+            if None not in weights:
+                return True
+    return False
+
+
+def _array(value: Value) -> Value | None:
+    """The array that a factor is from; None for a mask or a number."""
+    core = _whole(value.core)
+    if core.op == "item":
+        core = core.args[0].core
+    if core.number is not None or any(map(_is_mask, alternatives(core))):
+        return None
+    return core
+
+
+def _whole(core: Value) -> Value:
+    """What was computed for all steps at once, of one of its elements."""
+    if core.op in ("item", "elem") and core.args[0].core.op in ("mul", "add"):
+        return core.args[0].core
+    return core
 
 
 def _expanded(coefficient: tuple[Value, ...], mask: int) -> Iterator[Value]:

@@ -13,6 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ppolint.semantics.consumption import (
+    is_ring,
+    is_sampled,
+    is_sampled_by_class,
+    is_single_step,
+    is_summarised,
+    without_episodes,
+)
 from ppolint.semantics.containers import Container, Containers, is_reply
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
@@ -25,16 +33,12 @@ from ppolint.semantics.provenance import (
     literal_members,
     steps_of,
 )
-from ppolint.semantics.values import Value, walk
+from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
-_SAMPLERS = frozenset(
-    {"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"}
-)
 _UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul_"})
-_RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
 _FIELD_NAMES = {
     REWARD: re.compile(r"(^|_)r(ew|ews|eward|ewards)?(_|s$|$)|reward"),
     ACTION: re.compile(r"(^|_)(a|act|acts)(_|$)|action"),
@@ -68,6 +72,8 @@ def rollouts(file: FileModel) -> list[Rollout]:
     taken: set[int] = set()
     for cls in file.classes:
         mine = [c for c in containers.table.values() if c.owner is cls]
+        taken.update(id(c) for c in mine if is_single_step(file, c))
+        mine = [c for c in mine if id(c) not in taken]
         mine += _declared(file, containers, cls, mine)
         found = _of_class(file, cls, mine)
         if found is not None:
@@ -82,28 +88,7 @@ def rollouts(file: FileModel) -> list[Rollout]:
         found = _of_function(file, provenance, group)
         if found is not None:
             out.append(found)
-    return _deduplicated(file, _without_episodes(file, out))
-
-
-def _without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
-    """Not the lists of one episode that are handed to a replay memory as a whole."""
-    methods = {
-        name
-        for rollout in found
-        if rollout.kind == "replay" and rollout.owner is not None
-        for name in rollout.owner.methods
-    }
-    given = {
-        arg.core
-        for event in file.events
-        if event.kind == "method" and event.key in methods
-        for arg in event.args
-    }
-    return [
-        rollout
-        for rollout in found
-        if rollout.kind != "lists" or not all(c.value in given for c in rollout.containers)
-    ]
+    return _deduplicated(file, without_episodes(file, out))
 
 
 def _merged(groups: dict[tuple, list[Container]]) -> list[list[Container]]:
@@ -136,7 +121,7 @@ def _group_key(container: Container) -> tuple:
 def _of_function(file: FileModel, provenance: Provenance, group: list[Container]) -> Rollout | None:
     useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
-    useful = [c for c in useful if c.array or not is_reply(file, c)]
+    useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -144,15 +129,17 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         holders = [c for c in bounded if len(c.roles) >= 3]
         return _rollout(file, "replay", holders, None) if holders else None
     useful = [c for c in useful if not c.bounded]
-    replayed = [c for c in useful if _sampled(file, [c]) and len(c.roles) >= 3]
+    replayed = [c for c in useful if is_sampled(file, [c]) and len(c.roles) >= 3]
     if replayed:
         return _rollout(file, "replay", replayed, None)
     roles = set().union(*(c.roles for c in useful)) if useful else set()
     if not _is_experience(useful, roles) or _stored_elsewhere(file, provenance, useful):
         return None
+    if all(is_summarised(file, c) for c in useful):
+        return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
-        kind = "replay" if _ring(arrays) else "buffer"
+        kind = "replay" if is_ring(arrays) else "buffer"
         return _rollout(file, kind, arrays, None)
     return _rollout(file, "lists", [c for c in useful if not c.array], None)
 
@@ -207,8 +194,8 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     for container in mine:
         named[container.name] |= _named_fields(file, container)
     by_name = set().union(*named.values()) if named else set()
-    sampled = _sampled_class(file, cls)
-    ring = _ring(filled)
+    sampled = is_sampled_by_class(file, cls)
+    ring = is_ring(filled)
     policy = POLICY in by_name or POLICY in roles or _has_recursion(file, cls)
     seen = _is_experience([c for c in filled if c.roles], roles)
     several = len([n for n in named.values() if n]) >= 3
@@ -347,72 +334,6 @@ def _events_in(file: FileModel, cls: Class) -> Iterable[Event]:
             yield event
 
 
-def _sampled_class(file: FileModel, cls: Class) -> bool:
-    """Whether a method of the class fetches entries at random places."""
-    fields = set(cls.attributes)
-    for value in [*file.of_op("item"), *file.of_op("call")]:
-        if value.op == "item":
-            base, index = value.args[0].core, value.args[1]
-            while base.op == "item":
-                base = base.args[0].core
-            if _is_field(file, base, cls, fields) and any(
-                map(_draws, walk(index, through_calls=True))
-            ):
-                return True
-        elif _draws(value) and any(
-            _is_field(file, part, cls, fields)
-            for arg in value.args[1:2]
-            for part in walk(arg)
-            if part.op == "attr" and not str(value.args[0].dotted).endswith("randint")
-        ):
-            if str(value.args[0].dotted).endswith(("sample", "choices")):
-                return True
-    return False
-
-
-def _is_field(file: FileModel, value: Value, cls: Class, fields: set[str]) -> bool:
-    return value.op == "attr" and value.data in fields and file.class_of(value.args[0]) in (
-        cls, *cls.lineage()
-    )  # fmt: skip
-
-
-def _draws(value: Value) -> bool:
-    if value.op != "call":
-        return False
-    callee = value.args[0]
-    name = callee.dotted or ""
-    if callee.op == "attr" and callee.data in ("choice", "integers", "permutation"):
-        return callee.data != "permutation"
-    return name.startswith(_RANDOM) and name.rpartition(".")[2] in _SAMPLERS
-
-
-def _sampled(file: FileModel, group: list[Container]) -> bool:
-    values = {c.value.core for c in group}
-    for call in file.of_op("call"):
-        if _draws(call) and any(v in values for a in call.args[1:] for v in walk(a.core)):
-            return True
-    return False
-
-
-def _ring(group: list[Container]) -> bool:
-    """Whether the index of a store wraps around the capacity."""
-    for container in group:
-        for fill in container.fills:
-            if fill.kind == "store" and isinstance(fill.key, Value):
-                for part in walk(fill.key):
-                    if part.op == "fn" and part.data == "Modulo":
-                        return True
-                    if part.op == "carry":
-                        continue
-    owner = group[0].owner if group else None
-    if owner is not None:
-        for values in owner.attributes.values():
-            for value in values:
-                if value.core.op == "fn" and value.core.data == "Modulo":
-                    return True
-    return False
-
-
 def _has_recursion(file: FileModel, cls: Class) -> bool:
     nodes = _methods(file, cls)
     for found in file.recursions:
@@ -451,12 +372,13 @@ def _rollout(
     made = [
         c.creation for c in containers if c.creation is not None and c.creation[1].frame.module.main
     ]
-    if not made and cls is None:
+    filled = [fill.site for c in containers for fill in c.fills]
+    if not made and (cls is None or kind == "lists" or not filled):
         return None
     roles = set().union(*(c.roles for c in containers)) if containers else set()
     if cls is not None and kind != "lists":
         node = cls.node
-        site = made[0][1] if made else containers[0].fills[0].site
+        site = made[0][1] if made else filled[0]
         return Rollout(kind, containers, cls, (node, site), (node, site), roles)
     made.sort(key=lambda place: file.span(place[0])[0])
     start = made[0]

@@ -1,0 +1,202 @@
+"""What becomes of gathered experience: a replay memory, a log, or the batch of a policy.
+
+Experience that is sampled at random or overwritten in a ring is a replay memory. Lists that only
+means, plots and printed lines are made of are a log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.containers import Container
+from ppolint.semantics.program import Class, Site
+from ppolint.semantics.provenance import literal_members
+from ppolint.semantics.values import Value, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+    from ppolint.semantics.rollouts import Rollout
+
+_SAMPLERS = frozenset(
+    {"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"}
+)
+_RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
+_CHANGES = frozenset(
+    {"append", "extend", "insert", "appendleft", "clear", "pop", "remove", "reverse"}
+)
+# Functions that show or count what they are given.
+_SHOWING = ("matplotlib.", "seaborn.", "logging.", "wandb.", "builtins.print", "builtins.len")
+_COUNTING = frozenset(
+    {"bincount", "unique", "histogram", "percentile", "quantile", "count_nonzero"}
+)
+_SUMMARIES = frozenset({"f-string", "len", "text"})
+
+
+def without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
+    """Not the lists of one episode that are handed to a replay memory as a whole."""
+    replays = [rollout for rollout in found if rollout.kind == "replay"]
+    methods = {name for r in replays if r.owner is not None for name in r.owner.methods}
+    memories = {c.value.core for r in replays for c in r.containers} | _sampled_objects(file)
+    given = {
+        part.id
+        for event in file.events
+        if event.kind == "method" and event.base is not None
+        if event.key in methods or event.base.core in memories
+        for arg in event.args
+        for part in (arg.core, *literal_members(arg.core), *arg.core.args)
+    }
+    return [
+        rollout
+        for rollout in found
+        if rollout.kind != "lists"
+        or not all(given & {c.value.core.id, c.key[1]} for c in rollout.containers)
+    ]
+
+
+def _sampled_objects(file: FileModel) -> set[Value]:
+    """Objects that minibatches of a given size are drawn from: `memory.sample(64)`."""
+    return {
+        event.base.core
+        for event in file.events
+        if event.kind == "method" and event.key == "sample" and event.base is not None
+        if len(event.args) == 1 and _is_count(event.args[0])
+    }
+
+
+def _is_count(value: Value) -> bool:
+    core = value.core
+    return core.number is not None or core.op in ("attr", "param")
+
+
+def is_sampled_by_class(file: FileModel, cls: Class) -> bool:
+    """Whether a method of the class fetches entries at random places."""
+    fields = set(cls.attributes)
+    for value in [*file.of_op("item"), *file.of_op("call")]:
+        if value.op == "item":
+            base, index = value.args[0].core, value.args[1]
+            while base.op == "item":
+                base = base.args[0].core
+            if _is_field(file, base, cls, fields) and any(
+                map(_draws, walk(index, through_calls=True))
+            ):
+                return True
+        elif _draws(value) and any(
+            _is_field(file, part, cls, fields)
+            for arg in value.args[1:2]
+            for part in walk(arg)
+            if part.op == "attr" and not str(value.args[0].dotted).endswith("randint")
+        ):
+            if str(value.args[0].dotted).endswith(("sample", "choices")):
+                return True
+    return False
+
+
+def _is_field(file: FileModel, value: Value, cls: Class, fields: set[str]) -> bool:
+    return value.op == "attr" and value.data in fields and file.class_of(value.args[0]) in (
+        cls, *cls.lineage()
+    )  # fmt: skip
+
+
+def _draws(value: Value) -> bool:
+    if value.op != "call":
+        return False
+    callee = value.args[0]
+    name = callee.dotted or ""
+    if callee.op == "attr" and callee.data in ("choice", "integers", "permutation"):
+        return callee.data != "permutation"
+    return name.startswith(_RANDOM) and name.rpartition(".")[2] in _SAMPLERS
+
+
+def is_sampled(file: FileModel, group: list[Container]) -> bool:
+    values = {c.value.core for c in group}
+    for call in file.of_op("call"):
+        if _draws(call) and any(v in values for a in call.args[1:] for v in walk(a.core)):
+            return True
+    return False
+
+
+def is_ring(group: list[Container]) -> bool:
+    """Whether the index of a store wraps around the capacity."""
+    for container in group:
+        for fill in container.fills:
+            if fill.kind == "store" and isinstance(fill.key, Value):
+                for part in walk(fill.key):
+                    if part.op == "fn" and part.data == "Modulo":
+                        return True
+                    if part.op == "carry":
+                        continue
+    owner = group[0].owner if group else None
+    if owner is not None:
+        for values in owner.attributes.values():
+            for value in values:
+                if value.core.op == "fn" and value.core.data == "Modulo":
+                    return True
+    return False
+
+
+def is_summarised(file: FileModel, container: Container) -> bool:
+    """Whether nothing but sums, means, plots and messages is made of a list: a log."""
+    core = container.value.core
+    if core.op != "alloc" or container.key[0] != "value" or len(container.key) != 2:
+        return False
+    summaries = 0
+    for user in file.users(core):
+        if user.op == "attr" and user.data in _CHANGES:
+            continue
+        if user.op == "tuple" and not _leaves(file, user):  # a, b = [], []
+            continue
+        if not _summarises(user):
+            return False
+        summaries += 1
+    return summaries > 0 and not _leaves(file, core)
+
+
+def _leaves(file: FileModel, core: Value) -> bool:
+    """Whether a value is kept or returned, or, of a tuple, anything is made of it."""
+    if core.op == "tuple" and file.users(core):
+        return True
+    return any(
+        event.kind in ("return", "yield", "setattr", "store") and event.value.core is core
+        for event in file.events
+    )
+
+
+def _summarises(user: Value) -> bool:
+    if user.op == "reduce":
+        return user.data not in ("cumsum", "cumprod")
+    if user.op == "fn":
+        return user.data in _SUMMARIES
+    if user.op == "call":
+        name = user.args[0].dotted or ""
+        return name.startswith(_SHOWING) or name.rpartition(".")[2] in _COUNTING
+    return False
+
+
+def is_single_step(file: FileModel, container: Container) -> bool:
+    """Whether a list is made anew whenever it is filled: it holds one step."""
+    core = container.value.core
+    made = [
+        event
+        for event in file.events
+        if event.kind == "setattr"
+        and core.op == "attr"
+        and event.key == core.data
+        and event.base is not None
+        and event.base.core is core.args[0].core
+        and event.value.core.op == "alloc"
+    ]
+    sites = [e.site for e in made] or ([container.creation[1]] if container.creation else [])
+    filled = [fill.site for fill in container.fills if fill.site.loops()]
+    return bool(filled) and all(any(_renews(site, fill) for site in sites) for fill in filled)
+
+
+def _renews(made: Site, fill: Site) -> bool:
+    """Whether a place that makes a list is passed in each iteration that fills it."""
+    while fill.frame is not made.frame and fill.frame.call_site is not None:
+        fill = fill.frame.call_site
+    return (
+        made.frame is fill.frame
+        and made.loop is not None
+        and made.loop is fill.loop
+        and fill.conditions[: len(made.conditions)] == made.conditions
+    )
