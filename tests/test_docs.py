@@ -30,7 +30,6 @@ def test_a_rule_is_complete(entry: registry.RuleEntry) -> None:
     assert int(entry.code[3]) == {
         "general": 0,
         "plumbing": 1,
-        "correctness": 2,
         "environment": 3,
         "modules": 4,
         "collection": 5,

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 # The kind of program that a family of rules is about, when a rule does not say it itself.
-_FAMILY = dict.fromkeys(FAMILIES, "torchrl") | dict.fromkeys(
-    ("general", "plumbing", "correctness"), None
-)
+_FAMILY = dict.fromkeys(FAMILIES, "torchrl") | dict.fromkeys(("general", "plumbing"), None)
 
 
 class _Need:

@@ -24,7 +24,6 @@ INDEX = os.path.join(os.path.dirname(__file__), "index.json")
 FAMILIES = {
     "general": "Files and comments",
     "plumbing": "Hand-written plumbing",
-    "correctness": "Hand-written PPO that is wrong",
     "environment": "Environments",
     "modules": "Actors and critics",
     "collection": "Collection and replay",

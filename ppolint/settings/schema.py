@@ -168,7 +168,7 @@ KEYS: dict[str, Key] = {
         "[]",
         'from-scratch = ["algorithms/ppo_by_hand.py"]',
         "Files in which PPO is written by hand on purpose: the rules on hand-written plumbing "
-        "(`PPO1`) are off there, those on its correctness (`PPO2`) stay on.",
+        "(`PPO1`) are off there, all others stay on.",
     ),
     "severity": Key(
         _severities,
