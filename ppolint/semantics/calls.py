@@ -26,6 +26,8 @@ _DICTS = frozenset({"builtins.dict", "collections.defaultdict", "collections.Ord
 _LISTS = frozenset({"builtins.list", "collections.deque"})
 # What an environment written in the same file does inside a step is not the learner's story.
 _ENVIRONMENT_METHODS = frozenset({"step"})
+_TENSOR_LIBRARIES = frozenset({"torch", "numpy"})
+_DIMENSIONS = frozenset({"dim", "axis"})
 # How many arguments these take at most: what `*bounds` has to be.
 _ARITY = {
     "clamp": 3, "clip": 3, "clamp_": 3, "clip_": 3, "hardtanh": 3, "where": 3,
@@ -316,7 +318,13 @@ class Calls(Inlining, Instances):
         cls = self.class_of(callee)
         if cls is None:
             core = callee.core
-            if core.op != "call" or len(args) != 1 or core.args[0].dotted is None:
+            if core.op != "call" or core.args[0].dotted is None:
+                return None
+            if core.args[0].dotted == "builtins.getattr":
+                # getattr(torch, "mean" or "prod", whichever)(x, dim=-1)
+                chosen = core.args[1].dotted in _TENSOR_LIBRARIES and not _DIMENSIONS.isdisjoint(kw)
+                return self.values.make("reduce", (args[0],), "chosen") if chosen and args else None
+            if len(args) != 1:
                 return None
             site: CallSite = core.data  # type: ignore[assignment]
             given = core.args[1 : 1 + site.positional]

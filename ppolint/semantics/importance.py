@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.program import Site
+from ppolint.semantics.program import Function, Site
 from ppolint.semantics.ratios import (
     in_product,
     is_averaged,
-    is_difference,
+    is_exponential_ratio,
+    is_log_ratio,
+    is_quotient,
     is_third_estimator,
     log_prob_evidence,
 )
 from ppolint.semantics.surrogate import Surrogate
-from ppolint.semantics.values import Value, terms, walk
+from ppolint.semantics.values import Value, alternatives, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -25,15 +27,16 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
 
     A ratio that is truncated from one side (V-trace, ACER, Retrace, a Metropolis step) is none.
     """
-    used: set[Value] = set()
-    for surrogate in taken:
-        used.update(v for v in walk(surrogate.value) if v.op in ("exp", "div"))
+    parts = {part for surrogate in taken for part in walk(surrogate.value)}
+    used = {part for part in parts if part.op in ("exp", "div")}
     used_nodes = {id(node) for value in used for node, _ in file.places(value)}
-    ratios = [v for v in file.of_op("exp") if is_difference(v.args[0])]
+    ratios = [v for v in file.of_op("exp") if is_log_ratio(v.args[0])]
+    corrected = set(_truncating_functions(file))
     for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
         if value not in used and not _truncated(file, value) and in_product(file, value):
             for node, site in file.places(value):
-                if site.frame.module.main and id(node) not in used_nodes:
+                here = site.frame.module.main and site.frame.function not in corrected
+                if here and id(node) not in used_nodes:
                     yield value, node, site
     for value in ratios:
         if _truncated(file, value):
@@ -43,7 +46,8 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         third = [u for u in file.users(value) if u.op == "add" and is_third_estimator(u)]
         if value in used:
             for estimate in third:
-                yield from _recomputed(file, estimate, value)
+                if estimate not in parts:
+                    yield from _recomputed(file, estimate, value)
         if value in used or third or _weighs_a_loss(file, value, losses):
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
@@ -92,6 +96,21 @@ def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
                 yield value
 
 
+def _truncating_functions(file: FileModel) -> Iterator[Function | None]:
+    """The functions that limit an importance ratio on one side: those of ACER and Retrace, in which
+    other quotients of policies are corrections too."""
+    for value in file.of_op("min"):
+        if any(is_exponential_ratio(a) or _of_quotient(a.core) for a in value.args):
+            for _, site in file.places(value):
+                yield site.frame.function
+
+
+def _of_quotient(value: Value) -> bool:
+    if value.op == "fn" and value.data in ("gather", "take_along_dim"):
+        value = value.args[0].core
+    return is_quotient(value)
+
+
 def _looked_up(value: Value) -> Value | None:
     """The `gather` that a probability comes from, an epsilon against zeros left out."""
     parts = [t for t in terms(value) if t.number is None]
@@ -103,10 +122,10 @@ def _looked_up(value: Value) -> Value | None:
 def _is_peak(term: Value) -> bool:
     """The maximum that a softmax subtracts, or a normaliser."""
     core = term.args[0] if term.op == "neg" else term
-    return core.number is not None or any(
-        v.op == "max" or (v.op == "reduce" and v.data in ("max", "amax", "logsumexp", "mean"))
-        for v in walk(core)
-    )
+    if core.number is not None or any(a.op == "max" for a in alternatives(core)):
+        return True
+    peaks = ("max", "amax", "logsumexp", "mean")
+    return any(v.op == "reduce" and v.data in peaks for v in walk(core))
 
 
 def _recomputed(

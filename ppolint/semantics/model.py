@@ -169,6 +169,15 @@ class FileModel:
                     table.setdefault(arg.core, []).append(value)
         return table
 
+    @cached_property
+    def detached(self) -> frozenset[Value]:
+        """What gradients are kept from, in normal form."""
+        return frozenset(
+            value.args[0].core
+            for value in self.values._table.values()
+            if value.op == "wrap" and value.data in ("detach", "detach_", "data")
+        )
+
     def users(self, value: Value) -> list[Value]:
         """The values in normal form that are directly computed from `value`."""
         return self._users.get(value.core, [])

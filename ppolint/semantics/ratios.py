@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.program import Site
-from ppolint.semantics.values import Value, alternatives, terms, walk
+from ppolint.semantics.values import Value, alternatives, factors, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
 _MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
+_KEPT = frozenset({"param", "item", "attr", "call", "elem"})
+_NO_GRADIENTS = frozenset({"no_grad", "inference_mode"})
 # Products that are summed up at once.
 _INNER_PRODUCTS = frozenset({"dot", "matmul", "mm", "bmm", "einsum", "MatrixMultiply"})
 
@@ -23,6 +25,17 @@ def is_difference(value: Value) -> bool:
     return 0 < negative < len(parts)
 
 
+def is_log_ratio(value: Value) -> bool:
+    """Whether a value may be log p - log p_old: a difference, or the logarithm of a normal density,
+    whose own terms are negative, minus something that was kept."""
+    if is_difference(value):
+        return True
+    negative = [t.args[0] for t in terms(value) if t.op == "neg"]
+    return any(t.op == "div" and _is_scaled_square(*t.args) for t in negative) and any(
+        t.op in _KEPT for t in negative
+    )
+
+
 def is_exponential_ratio(value: Value) -> bool:
     """exp(new - old), also where a clip limits the difference."""
     for core in alternatives(value):
@@ -31,7 +44,7 @@ def is_exponential_ratio(value: Value) -> bool:
         inner = core.args[0].core
         if inner.op == "clip":
             inner = inner.args[0].core
-        if inner.number == 0 or any(is_difference(a) for a in alternatives(inner)):
+        if inner.number == 0 or any(is_log_ratio(a) for a in alternatives(inner)):
             # exp(x - x.detach()) is 1, and its gradient is what counts
             return True
         if inner.op == "reduce" and inner.data in _MEANS and is_difference(inner.args[0]):
@@ -137,10 +150,31 @@ def in_product(file: FileModel, value: Value) -> bool:
             if _is_product(user) and sum(a.op != "const" for a in user.args) > 1:
                 return True
             if user.op in ("neg", "phi", "after", "item") or (
-                user.op == "reduce" and user.data in ("prod", "sum")
+                user.op == "reduce" and user.data in ("prod", "sum", "mean", "chosen")
             ):
                 queue.append(user)
     return False
+
+
+def has_gradient(file: FileModel, weight: Value) -> bool:
+    """Whether the gradient of a limited ratio is taken: it is neither detached nor computed without
+    gradients. One that is not weighs something else."""
+    chain = {weight}
+    for part in walk(weight):
+        if part.op in ("exp", "clip"):
+            chain.update((part, part.args[0].core))
+    if not chain.isdisjoint(file.detached):
+        return False
+    places = file.places(weight)
+    return not places or any(not _without_gradients(site) for _, site in places)
+
+
+def _without_gradients(site: Site) -> bool:
+    return any(
+        (name or "").rpartition(".")[2] in _NO_GRADIENTS
+        for context in site.contexts
+        for name in (context.dotted, context.args[0].dotted if context.args else None)
+    )
 
 
 def is_averaged(file: FileModel, value: Value) -> bool:
@@ -218,8 +252,18 @@ def log_prob_evidence(value: Value) -> bool:
             return True
         if part.op == "fn" and part.data in _LOG_PROB_FN:
             return True
+        if part.op == "div" and _is_scaled_square(*part.args):
+            return True
         if part.op == "log" and any(
             p.op == "fn" and p.data in ("gather", "softmax", "take_along_dim") for p in walk(part)
         ):
             return True
     return False
+
+
+def _is_scaled_square(above: Value, below: Value) -> bool:
+    """(x - mean)^2 / (2 variance), of the density of a normal distribution."""
+    return below.core.number is None and any(
+        part.op == "pow" and part.args[1].number == 2 and is_difference(part.args[0])
+        for part in factors(above)
+    )

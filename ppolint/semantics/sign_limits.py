@@ -6,6 +6,7 @@ lower. Losses that are written this way branch, mask, or put the sign into the l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.ratios import (
@@ -31,11 +32,37 @@ def halves(branches: tuple[Value, ...]) -> tuple[Value, Value] | None:
                 for x, bound in (factor.args, factor.args[::-1]):
                     if is_one_side(bound.core, below=factor.op == "max"):
                         found[factor.op].append((_unmasked(x.core), bound.core))
+            elif factor.op == "where":
+                for x, bound, below in _sides(factor):
+                    found["max" if below else "min"].append((x, bound))
     for x, hi in found["min"]:
         for y, _lo in found["max"]:
             if x is y and not (x.number is not None):
                 return x, hi
     return None
+
+
+def is_piecewise(value: Value, ratio: Value) -> bool:
+    """Whether a ratio is replaced below 1-e and above 1+e, by whatever: a clip that rolls back."""
+    sides = {
+        below
+        for part in walk(value)
+        if part.op == "where"
+        for x, _, below in _sides(part)
+        if x is ratio
+    }
+    return len(sides) == 2
+
+
+def _sides(choice: Value) -> Iterator[tuple[Value, Value, bool]]:
+    """(x, bound, below) where something else is taken for `x` beyond a bound around 1."""
+    test = choice.args[0].core
+    if test.op != "cmp":
+        return
+    for x, bound in (test.args, test.args[::-1]):
+        for below in (True, False):
+            if x.number is None and is_one_side(bound.core, below):
+                yield x.core, bound.core, below
 
 
 def is_half(file: FileModel, upper: Value) -> bool:

@@ -17,6 +17,7 @@ from ppolint.semantics.ratios import (
     around_one,
     bounds_are_symbols,
     epsilon_of,
+    has_gradient,
     in_product,
     is_difference,
     is_exponential_ratio,
@@ -30,6 +31,7 @@ from ppolint.semantics.ratios import (
 from ppolint.semantics.sign_limits import (
     halves,
     is_half,
+    is_piecewise,
     is_signed_limit,
     limit_by_sign,
     stopped_ratio,
@@ -152,6 +154,8 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
     for clip in file.of_op("clip"):
         if clip in covered or not around_one(clip) or _weighs_log_prob(file, clip):
             continue
+        if not has_gradient(file, clip):
+            continue
         if all(id(node) in compared for node, _ in file.places(clip)):
             continue
         argument = clip.args[0].core
@@ -163,7 +167,8 @@ def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Val
         inner = value.args[0].core
         if inner.op == "clip" and is_difference(inner.args[0]) and _symmetric(inner):
             if inner not in covered and value not in covered and in_product(file, value):
-                if log_prob_evidence(inner.args[0]) and not _weighs_log_prob(file, value):
+                weight = _weighs_log_prob(file, value) or not has_gradient(file, value)
+                if log_prob_evidence(inner.args[0]) and not weight:
                     yield "clip", value, value, None
     for value, ratio in penalised_sums(file):
         yield "kl", value, ratio, None
@@ -211,6 +216,10 @@ def _matching(part: Value, others: list[Value], shared: bool = False) -> tuple[V
                     likely = is_exponential_ratio(ratio) or is_quotient(ratio)
                     if (likely or shared) and bounds_are_symbols(clip):
                         return ratio, clip
+        elif clip.op == "where":
+            for other in others:
+                if is_exponential_ratio(other) and is_piecewise(clip, other):
+                    return other, clip
         elif clip.op == "exp":
             for inner in terms(clip.args[0]):
                 if inner.op != "clip" or not is_difference(inner.args[0]):

@@ -115,13 +115,23 @@ def _is_regressed(file: FileModel, total: Value, clip: Value) -> bool:
                 return True
             if user.op == "fn" and user.data in _REGRESSION:
                 return True
-            if user.op == "call" and _is_regression_call(file, user):
+            if user.op == "call" and (_is_regression_call(file, user) or _is_larger(file, user)):
                 return True
             if user.op == "reduce" and user.data == "norm":
                 return True
             if user.op in ("neg", "phi", "after", "add", "abs", "where", "mul", "max"):
                 queue.append(user)
     return False
+
+
+def _is_larger(file: FileModel, call: Value) -> bool:
+    """Whether the larger of this loss and the same loss of another prediction is taken."""
+    return any(
+        other.op == "call" and other is not call and other.args[0] is call.args[0]
+        for user in file.users(call)
+        if user.op == "max"
+        for other in (a.core for a in user.args)
+    )
 
 
 def _is_regression_call(file: FileModel, call: Value) -> bool:

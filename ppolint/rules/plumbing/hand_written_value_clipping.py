@@ -57,6 +57,7 @@ rule = Rule(
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
         ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
          "SmoothL1Loss", "HuberLoss", "L1Loss", "norm", "abs",
+         r"re:\bmax\w*\([^\n]+,",
          r"re:(\([^()\n]*\)|\b\w+\b)\s*\*\s*\1"),
     ),
     summary="A clipped value loss written by hand.",
