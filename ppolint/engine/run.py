@@ -47,13 +47,56 @@ def run(
     state = _Run(options, projects, cache)
     for target in targets:
         state.look_at(target)
-    state.analyse(progress)
+    _analyse([state], options, progress)
     return state.finished()
+
+
+def run_all(parts: Iterable[tuple[Iterable[Target], Projects]], options: Options) -> list[Result]:
+    """Lint the targets of several projects side by side: the results in their order."""
+    states = []
+    for targets, projects in parts:
+        states.append(_Run(options, projects, None))
+        for target in targets:
+            states[-1].look_at(target)
+    _analyse(states, options, None)
+    return [state.finished() for state in states]
+
+
+class _Analysers:
+    """What a worker does for several runs: the job of one of them."""
+
+    def __init__(self, states: Iterable[_Run]) -> None:
+        self._analysers = [Analyser(state.projects) for state in states]
+
+    def __call__(self, item: tuple[int, Job]) -> Done:
+        at, job = item
+        return self._analysers[at](job)
+
+
+def _analyse(
+    states: list[_Run], options: Options, progress: Callable[[int, int], None] | None
+) -> None:
+    """Have workers analyse what is pending in the runs."""
+    pending = [(at, job) for at, state in enumerate(states) for job in state.pending]
+    if not pending:
+        return
+    from ppolint.engine import pool
+
+    if len(pending) > 1:
+        _preload(set().union(*(state.wanted for state in states)))
+    answers = pool.run(_Analysers(states), pending, options.jobs or _cores(), TIME_LIMIT)
+    for count, (index, answer) in enumerate(answers, 1):
+        if progress is not None:
+            progress(count, len(pending))
+        at, job = pending[index]
+        if isinstance(answer, pool.Crash):
+            states[at].crashed(job, answer)
+        else:
+            states[at].keep(job, answer)
 
 
 class _Run:
     def __init__(self, options: Options, projects: Projects, cache: Cache | None) -> None:
-        self.options = options
         self.projects = projects
         self.cache = cache
         self.planner = Planner(options)
@@ -123,27 +166,7 @@ class _Run:
                 target.absolute, text, content_hash(data), [], root, (), root is not None
             )
 
-    def analyse(self, progress: Callable[[int, int], None] | None) -> None:
-        """Have workers analyse what is pending."""
-        self.result.analysed = len(self.pending)
-        if not self.pending:
-            return
-        from ppolint.engine import pool
-
-        if len(self.pending) > 1:
-            _preload(self.wanted)
-        processes = self.options.jobs or _cores()
-        answers = pool.run(Analyser(self.projects), self.pending, processes, TIME_LIMIT)
-        for count, (index, answer) in enumerate(answers, 1):
-            if progress is not None:
-                progress(count, len(self.pending))
-            job = self.pending[index]
-            if isinstance(answer, pool.Crash):
-                self._crashed(job, answer)
-            else:
-                self._keep(job, answer)
-
-    def _keep(self, job: Job, done: Done) -> None:
+    def keep(self, job: Job, done: Done) -> None:
         self.found[job.path] = done.diagnostics
         self.result.errors += [(job.path, message) for message in done.errors]
         if self.cache is not None and not done.errors:
@@ -157,7 +180,7 @@ class _Run:
                 done.consulted_project,
             )
 
-    def _crashed(self, job: Job, crash: Any) -> None:
+    def crashed(self, job: Job, crash: Any) -> None:
         """A worker died over a file: a stack that overflowed is the file's doing, the rest ours."""
         import signal
 
@@ -169,6 +192,7 @@ class _Run:
     def finished(self) -> Result:
         """The result, in an order that depends on nothing but what was found."""
         result = self.result
+        result.analysed = len(self.pending)
         for path, rows in self.found.items():
             shown = path.replace(os.sep, "/")
             result.diagnostics += [Diagnostic.from_dict({**row, "path": shown}) for row in rows]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ppolint.engine.plan import Options
-from ppolint.engine.run import Result, run
+from ppolint.engine.run import Result, run_all
 from ppolint.findings import Diagnostic
 from ppolint.review.causes import Cause, cause_of
 from ppolint.review.changes import FileChange, changes
@@ -94,7 +94,7 @@ def review(
     reached = set(of_code)
     if _releases_differ(base, head, found):
         reached |= set(base.targets()) | set(head.targets())
-    before, after = _run(base, reached, options), _run(head, reached, options)
+    before, after = _found((base, head), reached, options)
     spans = _Spans(trees[0], trees[1])
     pairs = matched(before.diagnostics, after.diagnostics, changed, spans)
     seen = seen_on_both(pairs.new, pairs.fixed, (base, head), changed, reached)
@@ -152,17 +152,19 @@ def _releases_differ(base: TreeProjects, head: TreeProjects, found: Iterable[Fil
     return False
 
 
-def _run(projects: TreeProjects, paths: set[str], options: Options) -> Result:
-    """The findings of one side, with paths of the repository."""
-    targets = projects.targets()
-    result = run([targets[path] for path in sorted(paths) if path in targets], options, projects)
+def _found(sides: Iterable[TreeProjects], paths: set[str], options: Options) -> list[Result]:
+    """The findings of the sides, with paths of the repository."""
+    sides = list(sides)
+    parts = [([t for p, t in sorted(s.targets().items()) if p in paths], s) for s in sides]
+    results = run_all(parts, options)
+    for side, result in zip(sides, results, strict=True):
 
-    def relative(path: str) -> str:
-        return projects.tree.relative(os.path.normpath(path)) or path
+        def relative(path: str, tree: Tree = side.tree) -> str:
+            return tree.relative(os.path.normpath(path)) or path
 
-    result.diagnostics = [d._replace(path=relative(d.path)) for d in result.diagnostics]
-    result.errors = [(relative(path), message) for path, message in result.errors]
-    return result
+        result.diagnostics = [d._replace(path=relative(d.path)) for d in result.diagnostics]
+        result.errors = [(relative(path), message) for path, message in result.errors]
+    return results
 
 
 class _Spans:

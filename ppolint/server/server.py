@@ -7,6 +7,7 @@ Diagnostics are published a moment after the last keystroke. Rows and columns of
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import NamedTuple
 
 from lsprotocol import types as lsp
@@ -22,6 +23,8 @@ from ppolint.settings.schema import ConfigurationError
 
 # Seconds without a keystroke after which a file is looked at.
 DELAY = 0.2
+# Seconds without a request after which garbage is collected.
+PAUSE = 0.1
 SEVERITIES = {
     "error": lsp.DiagnosticSeverity.Error,
     "warning": lsp.DiagnosticSeverity.Warning,
@@ -55,6 +58,7 @@ class Server(LanguageServer):
         self.linter = Linter()
         self.shown: dict[str, list[Shown]] = {}
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._tidying: asyncio.TimerHandle | None = None
 
     def look_soon(self, uri: str) -> None:
         """Look at a document (or the notebook called `uri`) once its author pauses."""
@@ -70,6 +74,9 @@ class Server(LanguageServer):
     def look(self, uri: str) -> None:
         """Look at a document or notebook now."""
         self.forget_wait(uri)
+        # What a look leaves behind is thrown away after its answer, not in the middle of the next.
+        gc.disable()
+        self._tidy_soon()
         notebook = self.workspace.get_notebook_document(notebook_uri=uri)
         if notebook is None:
             document = self.workspace.get_text_document(uri)
@@ -82,6 +89,17 @@ class Server(LanguageServer):
         found = self._found(uri, data)
         for number, document in enumerate(documents, 1):
             self._publish(document, [d for d in found if d.cell == number])
+
+    def _tidy_soon(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
+        self._tidying = asyncio.get_running_loop().call_later(PAUSE, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        gc.collect()
+        if not gc.get_freeze_count():
+            gc.freeze()  # modules and tables stay: there is no need to look at them again
 
     def _found(self, uri: str, data: bytes) -> list[Diagnostic]:
         path = to_fs_path(uri)
