@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.containers import Container
-from ppolint.semantics.program import Class, Site
-from ppolint.semantics.provenance import literal_members
+from ppolint.semantics.program import Class, Loop, Site
+from ppolint.semantics.provenance import literal_members, steps_of
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from ppolint.semantics.rollouts import Rollout
 
 _SAMPLERS = frozenset(
-    {"sample", "choice", "choices", "randint", "random_integers", "randperm", "multinomial"}
+    {
+        "sample",
+        "choice",
+        "choices",
+        "randint",
+        "randrange",
+        "random_integers",
+        "randperm",
+        "multinomial",
+    }
 )
 _RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
 _CHANGES = frozenset(
@@ -56,10 +65,11 @@ def without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
 def _sampled_objects(file: FileModel) -> set[Value]:
     """Objects that minibatches of a given size are drawn from: `memory.sample(64)`."""
     return {
-        event.base.core
+        held
         for event in file.events
         if event.kind == "method" and event.key == "sample" and event.base is not None
         if len(event.args) == 1 and _is_count(event.args[0])
+        for held in (event.base.core, *file.resolve(event.base))
     }
 
 
@@ -173,7 +183,7 @@ def _summarises(user: Value) -> bool:
 
 
 def is_single_step(file: FileModel, container: Container) -> bool:
-    """Whether a list is made anew whenever it is filled: it holds one step."""
+    """Whether a list is made anew whenever it is filled, or in each step: it holds one step."""
     core = container.value.core
     made = [
         event
@@ -187,16 +197,21 @@ def is_single_step(file: FileModel, container: Container) -> bool:
     ]
     sites = [e.site for e in made] or ([container.creation[1]] if container.creation else [])
     filled = [fill.site for fill in container.fills if fill.site.loops()]
-    return bool(filled) and all(any(_renews(site, fill) for site in sites) for fill in filled)
+    around = [file.call_site(call).site.loops() for call in steps_of(file).calls]
+    stepping = {loops[-1] for loops in around if loops}
+    return bool(filled) and all(
+        any(_renews(site, fill, stepping) for site in sites) for fill in filled
+    )
 
 
-def _renews(made: Site, fill: Site) -> bool:
-    """Whether a place that makes a list is passed in each iteration that fills it."""
+def _renews(made: Site, fill: Site, stepping: set[Loop]) -> bool:
+    """Whether a place that makes a list is passed in each iteration, or step, that fills it."""
+    around, outer = fill.loops(), made.loops()
     while fill.frame is not made.frame and fill.frame.call_site is not None:
         fill = fill.frame.call_site
     return (
         made.frame is fill.frame
-        and made.loop is not None
-        and made.loop is fill.loop
+        and bool(outer)
+        and (outer == around or (outer[-1] in stepping and outer[-1] in around))
         and fill.conditions[: len(made.conditions)] == made.conditions
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.names import children
 from ppolint.semantics.program import AllocSite, Class, Event, Site
-from ppolint.semantics.provenance import Provenance, literal_members, steps_of
+from ppolint.semantics.provenance import POLICY, REWARD, Provenance, literal_members, steps_of
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Containers:
                     self._fill(whole, event.args[0], event, True)
             elif event.key in _PLACED_WRITERS and len(event.args) >= 2:
                 self._fill(event.base, event.args[-1], event, True)
-        elif event.kind == "store" and not _adds_up(event):
+        elif event.kind == "store" and event.key.string is None and not _adds_up(event):
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
             self._fill(event.base, event.value, event, False)
@@ -170,7 +170,9 @@ class Containers:
             for part in core.args[1:]:
                 container.roles |= self.provenance.roles(part)
         else:
-            container.roles |= self.provenance.roles(value)
+            roles = self.provenance.roles(value)
+            # what is computed from a reward in one case and from a policy in another is neither
+            container.roles |= roles - {POLICY} if REWARD in roles else roles
 
     def _container(self, core: Value, array: bool) -> Container | None:
         source, key, owner, name = self._identity(core)

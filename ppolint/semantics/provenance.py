@@ -117,6 +117,10 @@ class Provenance:
             return frozenset().union(*(self.roles(p) for p in parts))
         if self._accumulates(core):
             return frozenset()
+        if core.op == "carry":  # the flag of the step before
+            kept = [self.roles(s) for s in self._sources(core)[1:]]
+            if kept == [frozenset({DONE})]:
+                return kept[0]
         literal = literal_members(core)
         if len(literal) == 1:
             return self.roles(literal[0])
@@ -200,6 +204,7 @@ class Provenance:
             answer = bool(self.steps)
         elif core.op in ("carry", "phi", "after"):
             answer = any(self.is_observation(p) for p in self._sources(core))
+            answer = answer or self._is_filtered(core)
         elif core.op == "item" and core.args[1].number in (0, None):
             answer = self.is_observation(core.args[0])
         elif core.op == "item" and core.args[1].string is not None:
@@ -210,6 +215,22 @@ class Provenance:
             answer = self.is_observation(core.args[1])
         self._observations[core] = answer
         return answer
+
+    def _is_filtered(self, core: Value) -> bool:
+        """Whether observations go through one filter, at first and in each step:
+        `x = scale(env.reset())`, then `x = scale(env.step(action)[0])`."""
+        origins: list[Value] = [core]
+        for value in origins:
+            if value.op in ("carry", "phi", "after"):
+                sources = (s.core for s in self._sources(value))
+                origins.extend(s for s in sources if s not in origins)
+        calls = [v for v in origins if v.op not in ("carry", "phi", "after")]
+        return (
+            len(calls) > 1
+            and all(c.op == "call" and len(c.args) == 2 for c in calls)
+            and len({c.args[0] for c in calls}) == 1
+            and all(self.is_observation(c.args[1]) for c in calls)
+        )
 
     def _sources(self, core: Value) -> list[Value]:
         if core.op != "carry":

@@ -257,6 +257,8 @@ def _parts(rest: Iterable[Value]) -> Iterator[Value]:
 def _complement(part: Value, factor: Value) -> bool:
     """Whether `part` is 1 - factor."""
     core = part.core
+    if core.number is not None and factor.number is not None:
+        return 0 < factor.number < 1 and abs(core.number + factor.number - 1) < 1e-9
     pieces = terms(core)
     return (
         len(pieces) == 2

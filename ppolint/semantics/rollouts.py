@@ -38,6 +38,8 @@ from ppolint.semantics.values import Value
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
+_PLACES = frozenset({"slice", "const", "elem", "bool"})
+_MASKS = frozenset({"cmp", "not", "and", "or"})
 _UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul_"})
 _FIELD_NAMES = {
     REWARD: re.compile(r"(^|_)r(ew|ews|eward|ewards)?(_|s$|$)|reward"),
@@ -122,6 +124,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
     useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
+    useful = [c for c in useful if not c.array or _is_indexed_by_time(file, c)]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -133,6 +136,8 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     if replayed:
         return _rollout(file, "replay", replayed, None)
     roles = set().union(*(c.roles for c in useful)) if useful else set()
+    if not _filled_together(useful):
+        return None
     if not _is_experience(useful, roles) or _stored_elsewhere(file, provenance, useful):
         return None
     if all(is_summarised(file, c) for c in useful):
@@ -142,6 +147,50 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         kind = "replay" if is_ring(arrays) else "buffer"
         return _rollout(file, kind, arrays, None)
     return _rollout(file, "lists", [c for c in useful if not c.array], None)
+
+
+def _filled_together(group: list[Container]) -> bool:
+    """Whether some of the containers that are filled under the same conditions are experience.
+
+    What is noted when an episode ends, or every so many steps, is no record of steps.
+    """
+    conditions = [[_conditions(fill.site) for fill in c.fills] for c in group]
+    for under in {given for each in conditions for given in each}:
+        part = [
+            c
+            for c, each in zip(group, conditions)
+            if any(given == under[: len(given)] for given in each)
+        ]
+        if _is_experience(part, set().union(*(c.roles for c in part))):
+            return True
+    return False
+
+
+def _is_indexed_by_time(file: FileModel, container: Container) -> bool:
+    """Whether an array has a place for each step: one for each agent holds their present state."""
+    stepping = 0
+    for call in steps_of(file).calls:
+        for loop in file.call_site(call).site.loops():
+            stepping |= loop.mask
+    for fill in container.fills:
+        if fill.kind != "store":
+            return True
+        indices = [fill.key.core]
+        base = fill.base.core if fill.base is not None else fill.key.core
+        while base.op == "item":
+            indices.append(base.args[1].core)
+            base = base.args[0].core
+        for index in indices:
+            for part in index.args if index.op == "tuple" else (index,):
+                if part.op not in _MASKS and (part.loops & stepping or part.op not in _PLACES):
+                    return True
+    return False
+
+
+def _conditions(site: Site) -> tuple[Any, ...]:
+    """The branches around a place, those of the callers included."""
+    outer = site.frame.call_site
+    return site.conditions if outer is None else (*_conditions(outer), *site.conditions)
 
 
 def _stored_elsewhere(file: FileModel, provenance: Provenance, group: list[Container]) -> bool:
@@ -214,7 +263,8 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
             return _rollout(file, "replay", transitions, cls)
         return None
-    if (sampled or ring or any(c.bounded for c in filled)) and not policy:
+    overwritten = sampled and ring and not _has_recursion(file, cls)
+    if overwritten or ((sampled or ring or any(c.bounded for c in filled)) and not policy):
         return _rollout(file, "replay", mine, cls)
     holders = [c for c in mine if c.roles or named.get(c.name)]
     if _is_dedicated(file, cls) and (len(holders) >= 3):
@@ -229,7 +279,11 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
 
 
 def _is_environment(file: FileModel, cls: Class) -> bool:
-    """Whether a class is stepped: what it holds is its state, not a record of it."""
+    """Whether a class is stepped, or tests: what it holds is its state, not a record of it."""
+    if any(base.endswith("TestCase") for base in cls.external_bases()):
+        return True
+    if cls.method("step_wait") is not None or cls.method("step_async") is not None:
+        return True
     step = cls.method("step")
     if step is None:
         return False
