@@ -8,6 +8,7 @@ from typing import Any
 
 from ppolint.findings import Diagnostic
 from ppolint.reporters import Report
+from ppolint.reporters.condensed import condensed
 from ppolint.reporters.lines import in_cell
 from ppolint.reporters.strict_json import document
 
@@ -17,7 +18,7 @@ SEVERITIES = {"error": "major", "warning": "minor", "info": "info"}
 def render(report: Report) -> str:
     """A JSON array. GitLab shows the description only, so the rule's code is in it."""
     seen: set[str] = set()
-    return document([_row(each, seen) for each in report.diagnostics])
+    return document([_row(each, seen) for each in condensed(report)[0]])
 
 
 def _row(diagnostic: Diagnostic, seen: set[str]) -> dict[str, Any]:

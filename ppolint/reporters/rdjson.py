@@ -6,6 +6,7 @@ from typing import Any
 
 from ppolint.findings import Diagnostic
 from ppolint.reporters import Report
+from ppolint.reporters.condensed import condensed
 from ppolint.reporters.lines import Lines, in_cell
 from ppolint.reporters.strict_json import document
 
@@ -15,7 +16,7 @@ SEVERITIES = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
 def render(report: Report) -> str:
     """One object. Suggestions are of whole lines: some of reviewdog's reporters ignore columns."""
     lines = Lines(report)
-    found = [_row(diagnostic, lines) for diagnostic in report.diagnostics]
+    found = [_row(diagnostic, lines) for diagnostic in condensed(report)[0]]
     return document({"source": {"name": "ppolint"}, "diagnostics": found})
 
 

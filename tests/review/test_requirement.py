@@ -84,9 +84,16 @@ def test_it_is_told_once_where_pull_requests_are_read(repo: Repo) -> None:
     assert page.count("| error |") == 1
     assert f"`pyproject.toml:6` | PPO901 `removed-name`: {said} |" in page
     assert "- lib/b.py:1: PPO901 " in page
-    # Formats that are not about the pull request list what there is.
+    (row,) = json.loads(reports(outcome, "gitlab"))
+    assert row["description"] == f"PPO901 {said}"
+    assert row["location"] == {"path": "pyproject.toml", "lines": {"begin": 6, "end": 6}}
+    # Reviewdog shows what is on added lines, by default: this is, the findings are not.
+    (row,) = json.loads(reports(outcome, "rdjson"))["diagnostics"]
+    assert row["location"]["path"] == "pyproject.toml"
+    assert row["location"]["range"]["start"] == {"line": 6, "column": 1}
+    # An alert of code scanning is about one place.
     (run,) = json.loads(reports(outcome, "sarif"))["runs"]
-    assert len(run["results"]) == len(json.loads(reports(outcome, "gitlab"))) == 2
+    assert len(run["results"]) == 2
 
 
 def test_it_is_not_repeated_when_it_brings_more(repo: Repo) -> None:
