@@ -15,9 +15,10 @@ from ppolint.reporters import Report
 from ppolint.reporters.condensed import condensed
 from ppolint.reporters.lines import Lines, Replacement, fence, place
 from ppolint.reporters.strict_json import document
-from ppolint.review.repeats import LONGEST_BODY
 
 MOST_COMMENTS = 30
+# GitHub refuses bodies of 65,536 characters, of a review and of a comment.
+LONGEST_BODY = 65_000
 _LABELS = {
     "safe": "",
     "unsafe": "This changes what is computed:\n",

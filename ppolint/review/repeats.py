@@ -13,8 +13,8 @@ import re
 import sys
 from typing import Any
 
-# GitHub refuses bodies of 65,536 characters.
-LONGEST_BODY = 65_000
+from ppolint.reporters.github_review import LONGEST_BODY
+
 _MARKER = re.compile(r"<!-- ppolint:[\w:]+ -->")
 
 
