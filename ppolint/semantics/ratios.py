@@ -190,7 +190,7 @@ def is_averaged(file: FileModel, value: Value) -> bool:
                 return True
             if user.op == "fn" and user.data in _INNER_PRODUCTS:
                 return True
-            if user.op in ("mul", "neg", "add", "phi", "after", "item", "where", "fn"):
+            if user.op in ("mul", "neg", "add", "phi", "after", "item", "where", "fn", "reduce"):
                 queue.append(user)
     return False
 

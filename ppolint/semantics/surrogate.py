@@ -116,7 +116,12 @@ def _start(file: FileModel, clip: Value, node: Any, site: Site) -> Any:
     start = file.span(node)[0]
     text = file.source.text
     best, best_at = node, start
-    limits = [u for u in file.users(clip.args[0]) if u.op in ("min", "max", "where")]
+    bounds = clip.args[1:]
+    limits = [
+        u
+        for u in file.users(clip.args[0])
+        if u.op in ("min", "max", "where") and any(b in u.args for b in bounds)
+    ]
     for part in [clip, *(u for u in limits if u is not clip)]:
         for other, other_site in file.places(part):
             if other_site.frame is not site.frame or not other_site.frame.module.main:

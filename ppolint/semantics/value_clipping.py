@@ -53,9 +53,13 @@ def value_clips(file: FileModel) -> list[ValueClip]:
             places = file.places(clip)
             if any(_is_here(file, user) for e in regressed for user in [e, *file.users(e)]):
                 candidates.append((clip, [file.here(*place) for place in places]))
+    once: set[tuple[Value, Any]] = set()
     for clip, node, site in settled(file, candidates):
-        if id(node) not in seen:
+        # branches that compute the same are one
+        place = (clip, site.frame.function)
+        if id(node) not in seen and place not in once:
             seen.add(id(node))
+            once.add(place)
             found.append(ValueClip(clip, clip.args[2].core, node, site))
     return found
 
