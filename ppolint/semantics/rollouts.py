@@ -51,6 +51,9 @@ _FIELD_NAMES = {
         r"|values?$|advantage|returns?$"
     ),
 }  # fmt: skip
+_OF_POLICY = re.compile(
+    r"(?i)log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|advantages?)(_|$)"
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -263,7 +266,9 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
             return _rollout(file, "replay", transitions, cls)
         return None
-    overwritten = sampled and ring and not _has_recursion(file, cls)
+    # offline data come with their returns, but not with what a policy thought of them
+    judged = POLICY in roles or _has_recursion(file, cls) or any(map(_OF_POLICY.search, fields))
+    overwritten = sampled and ring and not judged
     if overwritten or ((sampled or ring or any(c.bounded for c in filled)) and not policy):
         return _rollout(file, "replay", mine, cls)
     holders = [c for c in mine if c.roles or named.get(c.name)]
