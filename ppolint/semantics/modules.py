@@ -66,11 +66,15 @@ class Modules:
     # -- other files of the project ---------------------------------------------------------
     def resolved(self, value: Value) -> Value:
         """The definition an imported name stands for, when a file of the project has it."""
+        return self._resolved_from(value, self.frame.module.path, 4)
+
+    def _resolved_from(self, value: Value, importer: str, steps: int) -> Value:
+        """The same for a name as it is written in the file `importer`."""
         dotted = value.dotted
         project = self.project  # type: ignore[attr-defined]
         if dotted is None or project is None or dotted.partition(".")[0] in _NOT_LOOKED_INTO:
             return value
-        located = project.locate(dotted, self.frame.module.path)
+        located = project.locate(dotted, importer) if steps else None
         if located is None:
             return value
         path, rest = located
@@ -78,7 +82,13 @@ class Modules:
             return value
         module = self._load(path)
         if module is None or module.frame is None:
-            return value
+            # a package that hands on what its modules define is not evaluated for that
+            source = project.handed_on(path, rest[0])
+            if source is None:
+                return value
+            name = self.values.ref(".".join((source, *rest[1:])))
+            found = self._resolved_from(name, path, steps - 1)
+            return value if found is name else found
         found = module.frame.env.get(rest[0])
         if found is None or found is value:
             return value
@@ -91,7 +101,11 @@ class Modules:
             else:
                 found = self.values.attr(found, name)
         if found.op == "ref":
-            return self.resolved(found) if found.dotted != dotted else value
+            if found.dotted == dotted:
+                return value
+            known = self._resolved_from(found, path, steps - 1)
+            relative = known is found and str(found.dotted).startswith(".")
+            return value if relative else known
         return found
 
     def module_named(self, dotted: str) -> ModuleInfo | None:

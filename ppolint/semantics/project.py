@@ -42,6 +42,9 @@ _RELEVANT = re.compile(
     r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
 )
 _TREES = 24
+_OWN_IMPORT = re.compile(
+    r"^from[ \t]+(\.[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE
+)
 
 
 class Project:
@@ -112,6 +115,15 @@ class Project:
         if len(self._trees) > _TREES:
             self._trees.popitem(last=False)
         return tree
+
+    def handed_on(self, path: str, name: str) -> str | None:
+        """`.td.discount` for the name `discount` in a package with `from .td import discount`."""
+        if os.path.basename(path) != "__init__.py":
+            return None
+        sources = self.__dict__.setdefault("_handed_on", {})
+        if path not in sources:
+            sources[path] = _handed_on(self.text(path, keep=False))
+        return sources[path].get(name)
 
     def remembered(self, question: str, answer: Callable[[], Any]) -> Any:
         """The answer to a question about the whole project, worked out once."""
@@ -284,3 +296,15 @@ def imported_names(text: str) -> frozenset[str]:
                 joiner = "" if module.endswith(".") else "."
                 out.add(f"{module}{joiner}{words[0]}")
     return frozenset(out)
+
+
+def _handed_on(text: str) -> dict[str, str]:
+    """The names that a package takes from its own modules, with where they are from."""
+    out: dict[str, str] = {}
+    for module, names in _OWN_IMPORT.findall(text):
+        for part in names.strip("()").split(","):
+            words = part.partition("#")[0].split()
+            if words:
+                joiner = "" if module.endswith(".") else "."
+                out[words[-1]] = f"{module}{joiner}{words[0]}"
+    return out
