@@ -15,6 +15,7 @@ SMALL = "import torch\n\n\ndef f(x):\n    # why\n    return x\n"
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "_LARGE", 0)
     monkeypatch.setattr(parsing, "_PIECE", 1)
 
 
