@@ -45,6 +45,7 @@ MODELS = (FIXTURES / "PPO401-missing-return-log-prob/bad_factory/models.py").rea
 GOOD_MODELS = MODELS.replace("return_log_prob=False", "return_log_prob=True")
 SHORT_MODELS = MODELS.replace("        return_log_prob=False,\n", "")
 TRAIN = fixture("PPO401-*/bad_factory/train.py")
+IMPORT = "from models import make_ppo_models\n"
 
 
 def notebook(*cells: str) -> str:
@@ -145,6 +146,60 @@ CASES: dict[str, tuple[Files, Files, list[str], list[str]]] = {
         [],
     ),
     "a piece of a line deleted": ({"a.py": FLAT}, {"a.py": BATCHED}, ["a.py PPO503"], []),
+    "a helper of another file renamed, with its calls": (
+        {"models.py": MODELS, "train.py": TRAIN},
+        {
+            "models.py": MODELS.replace("make_ppo_models", "build"),
+            "train.py": TRAIN.replace("make_ppo_models", "build"),
+        },
+        [],
+        [],
+    ),
+    "a helper moved into the file that calls it": (
+        {"models.py": MODELS, "train.py": TRAIN},
+        {"models.py": None, "train.py": TRAIN.replace(IMPORT, MODELS)},
+        [],
+        [],
+    ),
+    "a helper moved out into a file of its own": (
+        {"train.py": TRAIN.replace(IMPORT, MODELS)},
+        {"models.py": MODELS, "train.py": TRAIN},
+        [],
+        [],
+    ),
+    "a helper moved out, and made wrong on the way": (
+        {"train.py": TRAIN.replace(IMPORT, GOOD_MODELS)},
+        {"models.py": MODELS, "train.py": TRAIN},
+        ["train.py PPO401"],
+        [],
+    ),
+    "one helper made wrong and another one right": (
+        {
+            "models.py": GOOD_MODELS,
+            "train.py": TRAIN,
+            "others.py": MODELS,
+            "other.py": TRAIN.replace("from models", "from others"),
+        },
+        {"models.py": MODELS, "others.py": GOOD_MODELS},
+        ["train.py PPO401"],
+        ["other.py PPO401"],
+    ),
+    "a package renamed, with its imports": (
+        {
+            "old/__init__.py": "",
+            "old/models.py": MODELS,
+            "train.py": TRAIN.replace("from models", "from old.models"),
+        },
+        {
+            "old/__init__.py": None,
+            "old/models.py": None,
+            "new/__init__.py": "",
+            "new/models.py": MODELS,
+            "train.py": TRAIN.replace("from models", "from new.models"),
+        },
+        [],
+        [],
+    ),
     "an argument of another file changed": (
         {"models.py": GOOD_MODELS, "train.py": TRAIN},
         {"models.py": MODELS},
