@@ -53,12 +53,20 @@ class Containers:
         self.table: dict[tuple, Container] = {}
         self.assigned: dict[Value, tuple[Value, str]] = {}
         self.entered: dict[Value, tuple[Value, str]] = {}
+        self.stored_entries: dict[Value, dict[str, Value]] = {}
         for event in file.events:
             if event.kind == "setattr" and event.base is not None:
                 self.assigned.setdefault(event.value.core, (event.base.core, event.key))
             elif event.kind == "store" and event.base is not None and event.key.string is not None:
                 if event.base.core.op == "attr" and event.value.core.op in ("alloc", "call", "fn"):
                     self.entered.setdefault(event.value.core, (event.base.core, event.key.string))
+                elif event.base.core.op == "alloc":
+                    entries = self.stored_entries.setdefault(event.base.core, {})
+                    entries.setdefault(event.key.string, event.value)
+            elif event.kind == "method" and event.key == "update" and event.args:
+                given = getattr(event.args[0].core.data, "entries", None)
+                if event.base is not None and event.args[0].core.op == "alloc" and given:
+                    self.stored_entries.setdefault(event.base.core, {}).update(given)
         for event in file.events:
             self._take(event)
         for container in self.table.values():

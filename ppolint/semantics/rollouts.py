@@ -319,6 +319,26 @@ def _declared(
                               bounded=bounded)
                 )  # fmt: skip
                 break
+        for value in values:
+            out += _arrays_of_dict(containers, cls, name, value.core)
+    return [c for c in out if c.name not in names]
+
+
+def _arrays_of_dict(
+    containers: Containers, cls: Class, attribute: str, core: Value
+) -> list[Container]:
+    """The arrays in a dict, or in the dict of a TensorDict, that an attribute is set to."""
+    if core.op == "call" and (core.args[0].dotted or "").endswith(".TensorDict"):
+        core = core.args[1].core if len(core.args) > 1 else core
+    if core.op != "alloc":
+        return []
+    entries = {**(core.data.entries or {}), **containers.stored_entries.get(core, {})}  # type: ignore[attr-defined]
+    out = []
+    for name, value in entries.items():
+        made = containers._allocation(value.core)
+        if made is not None and made[0] and isinstance(name, str):
+            key = ("class", id(cls.node), attribute, name)
+            out.append(Container(key, value, cls, name, made[1], True))
     return out
 
 
