@@ -14,6 +14,7 @@ from ppolint.semantics.values import Value, Values
 _UNNOTED = frozenset({"const", "bool", "ref", "param", "unknown", "func", "class", "elem", "carry"})
 _WRAP_ATTRIBUTES = frozenset({"T", "mT", "data", "H"})
 _REDUCED = frozenset({"values"})
+_LISTS = frozenset({"list", "tuple", "copy", "deepcopy"})
 _CONSTANTS = {"True": True, "False": False, "None": None}
 
 
@@ -121,7 +122,7 @@ class Expressions:
         """The value of `left <operator> right`; `name` is the libcst class of the operator."""
         v = self.values
         if name == "Add":
-            if left.core.op in ("alloc", "comp") or right.core.op in ("alloc", "comp"):
+            if _is_list(left) or _is_list(right):
                 return v.make("fn", (left, right), "cat")
             if left.string is not None or right.string is not None:
                 return v.make("fn", (left, right), "text")
@@ -129,7 +130,7 @@ class Expressions:
         if name == "Subtract":
             return v.sub(left, right)
         if name == "Multiply":
-            if left.core.op == "alloc" or right.core.op == "alloc":
+            if any(_is_list(side) and side.core.op == "alloc" for side in (left, right)):
                 return v.make("fn", (left, right), "repeat")
             return v.mul(left, right)
         if name == "Divide":
@@ -439,6 +440,13 @@ class Expressions:
 
     def _call(self, node: Any) -> Value:
         return self.call(node)  # type: ignore[attr-defined]
+
+
+def _is_list(value: Value) -> bool:
+    """Whether a value is a list, not an array that was made of one."""
+    while value.op == "wrap" and value.data in _LISTS:
+        value = value.args[0]
+    return value.op in ("alloc", "comp")
 
 
 def _string_key(index: Value) -> Any:

@@ -85,6 +85,12 @@ class Statements(Definitions, Modules, Unrolling):
     def _expression_statement(self, small: Any) -> None:
         value = small.value
         result = self.eval(value)
+        if type(value) is cst.Call and result.op != "call":
+            # torch.clamp(x, lo, hi, out=y)
+            for arg in value.args:
+                if arg.keyword is not None and arg.keyword.value == "out":
+                    if type(arg.value) is cst.Name:
+                        self.frame.env[arg.value.value] = result
         # x.clamp_(...) and x.reverse() as a statement rebind x
         if type(value) is cst.Call and type(value.func) is cst.Attribute:
             name = value.func.attr.value

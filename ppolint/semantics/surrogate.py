@@ -62,11 +62,14 @@ def surrogates(file: FileModel) -> list[Surrogate]:
     """Every PPO loss of a file, once a place; clipped ones first."""
     found: list[Surrogate] = []
     seen: set[int] = set()
+    once: set[tuple[Value, Any]] = set()  # computed again, for a log
     candidates = [((k, v, r, c), _places(file, v, c)) for k, v, r, c in _candidates(file)]
     for (kind, value, ratio, clip), node, site in settled(file, candidates):
-        if id(node) in seen:
+        place = (value, site.frame.function)
+        if id(node) in seen or place in once:
             continue
         seen.add(id(node))
+        once.add(place)
         epsilon = None
         first = node
         if clip is not None:
