@@ -131,7 +131,10 @@ class Containers:
         elif event.kind == "store" and event.key.string is None and not _adds_up(event):
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
-            self._fill(event.base, event.value, event, False)
+            source = self._identity(event.base.core)[0]
+            made = self._allocation(source) if source is not None else None
+            if made is not None and not made[0]:  # an array is added to, not extended
+                self._fill(event.base, event.value, event, False)
         elif event.kind == "call" and event.base.op == "attr" and event.base.data in _PUSHES:
             if event.args:  # put = rows.append; put(row)
                 self._fill(event.base.args[0], event.args[-1], event, False)

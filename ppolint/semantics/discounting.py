@@ -91,6 +91,8 @@ def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
         loops = event.site.loops()
         if event.kind != "augment" or event.key is None or len(loops) < 2:
             continue
+        if _is_metric(event.value):
+            continue
         parts = _product(event.value)
         running = _running_discounts(loops[-1])
         for factor in parts:
@@ -212,8 +214,9 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
     """total += c**k * x[k] in a loop over k."""
     for loop in file.loops:
         for carried in list(loop.carried.values()):
+            seen = False  # the branches of one sum are one finding
             for alternative in alternatives(carried.step):
-                if alternative.op != "add" or carried.start not in alternative.args:
+                if seen or alternative.op != "add" or carried.start not in alternative.args:
                     continue
                 rest = [t for t in alternative.args if t is not carried.start]
                 for term in rest:
@@ -227,7 +230,8 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                         invariant = base.args if base.op == "mul" else (base,)
                         kind = GAE if len(invariant) >= 2 else RETURNS
                         place = place_of(file, alternative, loop)
-                        if place is not None:
+                        if place is not None and not seen:
+                            seen = True
                             yield Recursion(kind, tuple(invariant), False, *place)
 
 

@@ -21,6 +21,7 @@ _REPLIES = frozenset({"recv", "step_wait"})
 _ELEMENTWISE = frozenset(
     {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
 )
+_KEPT = frozenset({"item", "fn", "carry", "after", "phi"})
 _CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
 
 
@@ -211,6 +212,9 @@ class Provenance:
             answer = self.is_observation(core.args[0])
         elif core.op in ("fn", "wrap", "clip", "div", "mul"):
             answer = any(self.is_observation(a) for a in core.args[:1])
+        elif core.op == "attr":
+            kept = [v for v in self.file.resolve(core) if v is not core and v.op in _KEPT]
+            answer = any(self.is_observation(v) for v in kept)
         elif core.op == "call" and core.args[0].op == "ref" and len(core.args) > 1:
             answer = self.is_observation(core.args[1])
         self._observations[core] = answer

@@ -251,7 +251,11 @@ def _parts(rest: Iterable[Value]) -> Iterator[Value]:
     for term in rest:
         core = term.args[0].core if term.op == "neg" else term.core
         for alternative in alternatives(core):
-            yield from alternative.args if alternative.op == "mul" else (alternative,)
+            factors = alternative.args if alternative.op == "mul" else (alternative,)
+            yield from factors
+            for factor in factors:
+                if factor.core.op == "add" and len(factors) > 1:
+                    yield from _parts(factor.core.args)
 
 
 def _complement(part: Value, factor: Value) -> bool:

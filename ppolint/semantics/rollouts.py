@@ -312,6 +312,8 @@ def _declared(
             continue
         for value in values:
             made = containers._allocation(value.core)
+            if made is not None and any(_members(value)):
+                break  # a list that is written out, and that nothing is added to
             if made is not None and made[1] is not None and made[1][1].frame.function is not None:
                 array, creation, bounded = made
                 out.append(
