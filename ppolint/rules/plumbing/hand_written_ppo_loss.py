@@ -4,7 +4,9 @@
 
 Finds the clipped surrogate of PPO (Schulman et al. 2017, eq. 7) and its KL-penalised variant
 (eq. 8), whatever the names and the spelling: a ratio of two likelihoods, its clip around 1 (or the
-clip of the log-ratio), and the minimum of the two products with the advantage.
+clip of the log-ratio), and the minimum of the two products with the advantage; or what either sign
+of the advantage leaves of them. A clipped ratio without gradient, or one that weighs a
+log-probability (CISPO), is another method and left alone.
 
 ## Why is this bad
 
