@@ -24,7 +24,7 @@ from ppolint.semantics.evaluator import Evaluator
 from ppolint.semantics.evidence import Program
 from ppolint.semantics.parsing import ParseError, parse
 from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, Loop, Site
-from ppolint.semantics.spans import spans
+from ppolint.semantics.spans import Spans
 from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
@@ -267,12 +267,12 @@ class FileModel:
 
     # -- places -----------------------------------------------------------------------------
     @cached_property
-    def _spans(self) -> dict[int, tuple[int, int]]:
-        return spans(self.tree)
+    def _spans(self) -> Spans:
+        return Spans(self.tree)
 
     def span(self, node: Any) -> tuple[int, int]:
         """The offsets of a node of this file."""
-        return self._spans[id(node)]
+        return self._spans.of(node)
 
     def here(self, node: Any, site: Site) -> tuple[Any, Site]:
         """The place itself, or the call in this file that leads to it from another one."""
