@@ -28,6 +28,7 @@ from ppolint.semantics.spans import Spans
 from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
+    from ppolint.semantics.names import Names
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
     from ppolint.semantics.recurrence import Recursion
@@ -92,6 +93,13 @@ class FileModel:
         return self.searched_project or self.program.consulted
 
     # -- tables -----------------------------------------------------------------------------
+    @cached_property
+    def names(self) -> Names:
+        """What every name of the text refers to, by syntax alone."""
+        from ppolint.semantics.names import Names
+
+        return Names(self.tree)
+
     @property
     def events(self) -> list[Event]:
         """Everything that happened, in order of evaluation: the module, then each function."""

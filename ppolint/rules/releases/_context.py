@@ -82,7 +82,7 @@ class Context:
 
     def __init__(self, file: FileModel) -> None:
         self.file = file
-        self.names: Names = Names(file.tree)
+        self.names: Names = file.names
         self.target: TargetRelease = file.release if file.release is not None else newest_known()
         self.db: Database = load()
 

@@ -97,9 +97,7 @@ def _means(file: FileModel) -> Iterator[tuple[Any, str]]:
     """Every `ExplorationType.MEAN` that is written in the file."""
     import libcst as cst
 
-    from ppolint.semantics.names import Names
-
-    names = Names(file.tree)
+    names = file.names
     for use in names.chains:
         if not isinstance(use.node, cst.Attribute) or use.node.attr.value != "MEAN":
             continue
