@@ -16,7 +16,7 @@ from ppolint.semantics.components import (
     Unknown,
 )
 from ppolint.semantics.hyperparameters import known_number
-from ppolint.semantics.lineage import Path
+from ppolint.semantics.paths import Path
 from ppolint.semantics.program import Loop
 from ppolint.semantics.story import Step, Story
 from ppolint.semantics.values import Value

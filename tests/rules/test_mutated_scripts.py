@@ -46,7 +46,7 @@ MUTATIONS = [
         'in_keys=["mean", "std"],', "PPO403",
     ),
     (
-        "discrete", "an index for a one-hot action", r"distribution_class=OneHotCategorical",
+        "discrete", "an index for a one-hot action", r"distribution_class=TraceableOneHot",
         "distribution_class=torch.distributions.Categorical", "PPO406",
     ),
     ("discrete", "misnamed logits", r'in_keys=\["logits"\],', 'in_keys=["logit"],', "PPO403"),

@@ -115,7 +115,7 @@ def _with_around(file: FileModel, statement: Any) -> Any:
     """The `with` whose block holds a statement."""
     import libcst as cst
 
-    from ppolint.semantics.names import children
+    from ppolint.semantics.scopes import children
 
     stack: list[Any] = [file.tree]
     while stack:
