@@ -22,6 +22,7 @@ from ppolint.semantics.consumption import (
     without_episodes,
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
+from ppolint.semantics.handouts import handed_out
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -33,7 +34,7 @@ from ppolint.semantics.provenance import (
     literal_members,
     steps_of,
 )
-from ppolint.semantics.values import Value
+from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -91,6 +92,9 @@ def rollouts(file: FileModel) -> list[Rollout]:
         groups.setdefault(_group_key(container), []).append(container)
     for group in _merged(groups):
         found = _of_function(file, provenance, group)
+        if found is None:
+            gathered = handed_out(file, group, _named_roles)
+            found = _rollout(file, "lists", gathered, None) if gathered else None
         if found is not None:
             out.append(found)
     return _deduplicated(file, without_episodes(file, out))
@@ -128,6 +132,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
     useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
     useful = [c for c in useful if not c.array or _is_indexed_by_time(file, c)]
+    useful = [c for c in useful if not (c.array and _is_read_by_policy(c))]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -188,6 +193,18 @@ def _is_indexed_by_time(file: FileModel, container: Container) -> bool:
                 if part.op not in _MASKS and (part.loops & stepping or part.op not in _PLACES):
                     return True
     return False
+
+
+def _is_read_by_policy(container: Container) -> bool:
+    """Whether what a policy adds to an array is computed from that array: it is its memory."""
+    if container.roles != {POLICY}:
+        return False
+    arrays = {container.value.core}
+    return all(
+        fill.value is not None
+        and any(part in arrays for part in walk(fill.value.core, through_calls=True))
+        for fill in container.fills
+    )
 
 
 def _conditions(site: Site) -> tuple[Any, ...]:

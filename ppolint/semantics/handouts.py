@@ -1,0 +1,94 @@
+"""Lists that gather what a source of experience hands out, step by step.
+
+Where a library steps the environments, a loop only sees records: `for record in source`. Lists of
+their states, actions and rewards are a rollout when the loop empties them again, as no collation of
+a batch does, and a policy gradient is taken in the same file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.containers import Container
+from ppolint.semantics.program import Loop
+from ppolint.semantics.provenance import ACTION, OBSERVATION, REWARD
+from ppolint.semantics.ratios import is_log_prob
+from ppolint.semantics.values import Value, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+_DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
+
+
+def handed_out(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of a loop that gather the fields of the records it runs over; else none.
+
+    `named` tells the roles that a field may have by its name.
+    """
+    lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
+    if len(lists) < 2 or not _has_policy_gradient(file):
+        return []
+    loop = _loop(lists)
+    if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
+        return []
+    roles: set[str] = set()
+    records: set[Value] = set()
+    found = []
+    for container in lists:
+        fields = [_field(fill.args[-1]) for fill in container.fills if fill.args]
+        if any(field is None for field in fields) or not _is_emptied(file, container, loop):
+            continue
+        records.update(field.args[0].core for field in fields if field is not None)
+        roles.update(role for f in fields if f is not None for role in named(str(f.data)))
+        found.append(container)
+    if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
+        return []
+    return found if all(r.loops & loop.mask for r in records) else []
+
+
+def _loop(lists: list[Container]) -> Loop | None:
+    loops = {loops[-1] for c in lists for f in c.fills if (loops := f.site.loops())}
+    return next(iter(loops)) if len(loops) == 1 else None
+
+
+def _field(value: Value) -> Value | None:
+    """`record.reward`, also as a number or less a baseline."""
+    core = value.core
+    parts = [t for t in core.args if t.op != "neg"] if core.op == "add" else [core]
+    fields = [part for part in parts if part.core.op == "attr"]
+    return fields[0].core if len(fields) == len(parts) == 1 else None
+
+
+def _is_emptied(file: FileModel, container: Container, loop: Loop) -> bool:
+    """Whether the loop that fills a list empties it too."""
+    core = container.value.core
+    for event in file.events:
+        if not event.site.in_loop(loop):
+            continue
+        if event.kind == "method" and event.key == "clear" and event.base is not None:
+            if event.base.core is core:
+                return True
+        elif event.kind == "bind" and event.value.core.op == "alloc" and core.op == "carry":
+            if event.key == core.data[1]:  # type: ignore[index]
+                return True
+    return False
+
+
+def _is_drawn(file: FileModel, iterable: Value) -> bool:
+    """Whether records are drawn from what was stored: a replay memory, a data set."""
+    for part in walk(iterable, through_calls=True):
+        for value in (part, *(file.resolve(part) if part.op == "attr" else ())):
+            name = value.dotted or (value.data if value.op in ("attr", "param") else "")
+            if _DRAWN.search(str(name[1] if isinstance(name, tuple) else name)):
+                return True
+    return False
+
+
+def _has_policy_gradient(file: FileModel) -> bool:
+    """Whether a log-probability is multiplied with something."""
+    return any(is_log_prob(factor) for product in file.of_op("mul") for factor in product.args)
