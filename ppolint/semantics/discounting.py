@@ -44,6 +44,7 @@ def filter_forms(file: FileModel) -> Iterator[Recursion]:
 
 def power_forms(file: FileModel) -> Iterator[Recursion]:
     """sum of c**k * x[k], as a comprehension, a cumulative sum or a matrix product."""
+    windows: set[tuple] = set()  # the full window of a step, and the shorter one at the end
     for value in [*file.of_op("reduce"), *file.of_op("fn")]:
         if value.op == "reduce" and value.data not in _ACCUMULATING:
             continue
@@ -77,7 +78,10 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
             errors = [p for p, _ in parts if p is not factor]
             certain = any(temporal_difference((e,), list(invariant)) for e in errors)
             for node, site in file.places(value):
-                yield Recursion(kind, tuple(invariant), certain, node, site)
+                window = (site.frame, site.loops(), kind, tuple(invariant))
+                if not site.loops() or window not in windows:
+                    windows.add(window)
+                    yield Recursion(kind, tuple(invariant), certain, node, site)
             break
     yield from _convolutions(file)
     yield from _augmented_powers(file)
@@ -117,7 +121,7 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
 
 
 def _product(value: Value) -> list[Value]:
-    core = value.core
+    core = _given(value)
     if core.op == "neg":
         core = core.args[0].core
     if core.op == "mul":
@@ -131,6 +135,14 @@ def _product(value: Value) -> list[Value]:
     if core.op == "item" and core.args[1].op == "slice":
         return _product(core.args[0])
     return [core]
+
+
+def _given(value: Value) -> Value:
+    """A value that is None where it is not needed: `powers if n > 1 else None`."""
+    core = value.core
+    branches = [a.core for a in core.args[1:]] if core.op == "where" else alternatives(core)
+    options = [b for b in branches if not (b.op == "const" and b.data is None)]
+    return options[0] if len(options) == 1 < len(branches) else core
 
 
 def _contracts(einsum: Value) -> bool:
@@ -159,7 +171,8 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
         return _repeated(value.args[0].core)
     if value.op != "pow":
         return None
-    base, exponent = value.args[0].core, value.args[1].core
+    base, exponent = _given(value.args[0]), value.args[1].core
+    base = _repeated(base) or base
     if base.number is not None and not 0 < base.number < 1:
         return None
     mask = 0
