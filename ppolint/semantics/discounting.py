@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.program import Loop
+from ppolint.semantics.operations import elements
+from ppolint.semantics.program import Event, Loop
 from ppolint.semantics.recurrence import (
     GAE,
     RETURNS,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _ACCUMULATING = frozenset({"sum", "cumsum"})
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "dot", "MatrixMultiply", "einsum"})
 _CONVOLUTIONS = frozenset(f"torch.nn.functional.conv{n}d" for n in (1, 2))
+_PUSHES = frozenset({"insert", "append", "appendleft"})
 _TRIANGLES = frozenset({"triu", "tril"})
 
 
@@ -118,6 +120,32 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
             if is_reversed(inner.args[0]):
                 for node, site in file.places(inner):
                     yield Recursion(RETURNS, (), False, node, site)
+    for value in file.of_op("add"):
+        if _is_rest_of_total(value):
+            for node, site in file.places(value):
+                yield Recursion(RETURNS, (), False, node, site)
+
+
+def _is_rest_of_total(value: Value) -> bool:
+    """x.sum() - x.cumsum(0) + x, or without the x where the sums are moved by one step."""
+    totals = {
+        t.args[0].core for t in value.args if t.op == "reduce" and t.data in ("sum", "nansum")
+    }
+    for term in value.args:
+        parts = [term.args[0].core] if term.op == "neg" else []
+        moved = parts and parts[0].op == "fn" and parts[0].data == "cat"
+        if moved:
+            parts = [_sliced(e) for e in elements(parts[0]) or ()]
+        for part in parts:
+            if part.op == "reduce" and part.data == "cumsum" and part.args[0].core in totals:
+                if moved or part.args[0].core in [t.core for t in value.args]:
+                    return True
+    return False
+
+
+def _sliced(value: Value) -> Value:
+    core = value.core
+    return core.args[0].core if core.op == "item" and core.args[1].op == "slice" else core
 
 
 def _product(value: Value) -> list[Value]:
@@ -299,10 +327,24 @@ def running_forms(file: FileModel) -> Iterator[Recursion]:
                             yield Recursion(kind, tuple(constant), certain, *place)
 
 
+def _put_before(event: Event, calls_itself: Callable[[Value], bool]) -> list[Value]:
+    """What is put before, or after, the list that the function returns for the next step."""
+    if event.kind == "method":
+        held = event.base is not None and calls_itself(event.base.core)
+        return list(event.args[-1:]) if held else []
+    items = getattr(event.value.core.data, "items", None) or ()
+    starred = [i for i in items if i.op == "fn" and i.data == "star"]
+    if len(starred) != 1 or not calls_itself(starred[0].args[0].core):
+        return []
+    return [i for i in items if i is not starred[0]]
+
+
 def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
-    """A function whose result is affine in what it returns for the next step."""
+    """A function whose result is affine in what it returns for the next step, or a list that starts
+    with such a value."""
     for event in file.events:
-        if event.kind != "return" or event.site.frame.call_site is not None:
+        pushes = event.kind == "method" and event.key in _PUSHES
+        if (event.kind != "return" and not pushes) or event.site.frame.call_site is not None:
             continue
         function = event.site.frame.function
         if function is None:
@@ -321,7 +363,13 @@ def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
                 and callee.args[0] is function.cls.self_value
             )
 
-        for form in affine(event.value, calls_itself):
+        def is_end(v: Value, whole: Callable[[Value], bool] = calls_itself) -> bool:
+            return v.op == "item" and v.args[1].number in (0, -1) and whole(v.args[0].core)
+
+        forms = [] if pushes else affine(event.value, calls_itself)
+        for new in _put_before(event, calls_itself):
+            forms += affine(new, is_end)
+        for form in forms:
             if not form.rest or not form.coefficient:
                 continue
             found = classify(form, None)
