@@ -1,8 +1,9 @@
-"""Lists that gather what a source of experience hands out, step by step.
+"""Lists of experience where nothing in the file steps an environment.
 
 Where a library steps the environments, a loop only sees records: `for record in source`. Lists of
 their states, actions and rewards are a rollout when the loop empties them again, as no collation of
-a batch does, and a policy gradient is taken in the same file.
+a batch does, and a policy gradient is taken in the same file. Where a model writes texts, and
+another one judges them, the steps are records with fields for log-probabilities and rewards.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.containers import Container
+from ppolint.semantics.instances import class_fields, tuple_fields
 from ppolint.semantics.program import Loop
 from ppolint.semantics.provenance import ACTION, OBSERVATION, REWARD
 from ppolint.semantics.ratios import is_log_prob
@@ -20,6 +22,7 @@ from ppolint.semantics.values import Value, walk
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
+_LOG_PROB = re.compile(r"(?i)log_?p")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
 
@@ -49,6 +52,35 @@ def handed_out(
     if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
         return []
     return found if all(r.loops & loop.mask for r in records) else []
+
+
+def noted_down(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of records that say by their fields that they hold log-probabilities and rewards,
+    and that are emptied when they are learned from; else none."""
+    return [
+        c
+        for c in group
+        if not c.array and c.owner is None and c.creation and not c.roles
+        if any(_is_judged(_fields(file, fill.args[-1]), named) for fill in c.fills if fill.args)
+        if any(_is_emptied(file, c, loop) for f in c.fills for loop in f.site.loops())
+    ]
+
+
+def _is_judged(fields: tuple[str, ...], named: Callable[[str], set[str]]) -> bool:
+    return any(map(_LOG_PROB.search, fields)) and any(REWARD in named(f) for f in fields)
+
+
+def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
+    """The fields of a record, or of each record of a list."""
+    core = value.core
+    if core.op == "comp":
+        core = core.args[0].core
+    if core.op != "call":
+        return ()
+    made = core.args[0].core
+    return class_fields(made.data) if made.op == "class" else tuple_fields(made) or ()  # type: ignore[arg-type]
 
 
 def _loop(lists: list[Container]) -> Loop | None:

@@ -22,7 +22,7 @@ from ppolint.semantics.consumption import (
     without_episodes,
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
-from ppolint.semantics.handouts import handed_out
+from ppolint.semantics.handouts import handed_out, noted_down
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -94,6 +94,7 @@ def rollouts(file: FileModel) -> list[Rollout]:
         found = _of_function(file, provenance, group)
         if found is None:
             gathered = handed_out(file, group, _named_roles)
+            gathered = gathered or noted_down(file, group, _named_roles)
             found = _rollout(file, "lists", gathered, None) if gathered else None
         if found is not None:
             out.append(found)
