@@ -9,19 +9,20 @@ another one judges them, the steps are records with fields for log-probabilities
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.containers import Container
+from ppolint.semantics.containers import Container, Containers
 from ppolint.semantics.instances import class_fields, tuple_fields
-from ppolint.semantics.program import Loop
-from ppolint.semantics.provenance import ACTION, OBSERVATION, REWARD
+from ppolint.semantics.program import AllocSite, Loop
+from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD
 from ppolint.semantics.ratios import is_log_prob
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
+_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?)(_|$)")
 _LOG_PROB = re.compile(r"(?i)log_?p")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
@@ -66,6 +67,35 @@ def noted_down(
         if any(_is_judged(_fields(file, fill.args[-1]), named) for fill in c.fills if fill.args)
         if any(_is_emptied(file, c, loop) for f in c.fills for loop in f.site.loops())
     ]
+
+
+def made_for_workers(
+    containers: Containers, named: Callable[[str], set[str]]
+) -> Iterator[list[Container]]:
+    """Dicts of arrays, or of lists of arrays, for what a policy and its environments write from
+    elsewhere: the names are all there is to see."""
+    file = containers.file
+    shared: dict[Value, bool] = {}
+    for container in containers.table.values():
+        for fill in container.fills:
+            if fill.args and containers.is_array(fill.args[-1].core):
+                shared[container.value.core] = True
+    for value in file.of_op("alloc"):
+        site: AllocSite = value.data  # type: ignore[assignment]
+        entries = site.entries or {}
+        arrays = {
+            name: inner
+            for name, inner in entries.items()
+            if containers.is_array(inner.core) or inner.core in shared
+        }
+        if len(arrays) < 4 or len(arrays) != len(entries) or not site.site.frame.module.main:
+            continue
+        if value in containers.assigned:
+            continue  # of an object: the class tells
+        roles = {role for name in arrays for role in named(name)}
+        if {REWARD, ACTION, DONE} <= roles and any(map(_OF_ACTOR.search, arrays)):
+            place = (site.node, site.site)
+            yield [Container(("value", v.id), v, None, n, place, True) for n, v in arrays.items()]
 
 
 def _is_judged(fields: tuple[str, ...], named: Callable[[str], set[str]]) -> bool:

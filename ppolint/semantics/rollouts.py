@@ -22,7 +22,7 @@ from ppolint.semantics.consumption import (
     without_episodes,
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
-from ppolint.semantics.handouts import handed_out, noted_down
+from ppolint.semantics.handouts import handed_out, made_for_workers, noted_down
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -97,6 +97,11 @@ def rollouts(file: FileModel) -> list[Rollout]:
             gathered = gathered or noted_down(file, group, _named_roles)
             found = _rollout(file, "lists", gathered, None) if gathered else None
         if found is not None:
+            out.append(found)
+    known = {c.value.core for rollout in out for c in rollout.containers}
+    for arrays in made_for_workers(containers, _named_roles):
+        found = _rollout(file, "buffer", arrays, None)
+        if found is not None and known.isdisjoint(c.value.core for c in arrays):
             out.append(found)
     return _deduplicated(file, without_episodes(file, out))
 
