@@ -280,6 +280,10 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         seen = True
     if store and not sampled and not ring and not any(c.bounded for c in store):
         return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
+    if not (seen or opaque) and not sampled and not ring:
+        estimated = _estimated_from(file, cls, filled)
+        if estimated:
+            return _rollout(file, "buffer", estimated, cls)
     if not (seen or opaque):
         transitions = [
             c
@@ -304,6 +308,14 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         return _rollout(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or not seen)]
     return _rollout(file, "lists", lists, None) if lists else None
+
+
+def _estimated_from(file: FileModel, cls: Class, filled: list[Container]) -> list[Container]:
+    """The arrays of a class that computes advantages from what it keeps, whatever their names are."""
+    arrays = [c for c in filled if c.array]
+    if len(arrays) < 3 or not _is_dedicated(file, cls) or not _has_recursion(file, cls):
+        return []
+    return arrays
 
 
 def _is_environment(file: FileModel, cls: Class) -> bool:
