@@ -312,10 +312,17 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
 
 def _estimated_from(file: FileModel, cls: Class, filled: list[Container]) -> list[Container]:
     """The arrays of a class that computes advantages from what it keeps, whatever their names are."""
-    arrays = [c for c in filled if c.array]
-    if len(arrays) < 3 or not _is_dedicated(file, cls) or not _has_recursion(file, cls):
+    if not _is_dedicated(file, cls) or not _has_recursion(file, cls):
         return []
-    return arrays
+    arrays = [c for c in filled if c.array]
+    given = {  # the whole rollout at once
+        name: _named_roles(name)
+        for name, values in cls.attributes.items()
+        if any(value.core.op == "param" for value in values)
+    }
+    roles = set().union(*given.values())
+    whole = {REWARD, POLICY} < roles and sum(map(bool, given.values())) >= 4
+    return arrays if len(arrays) >= 3 or whole else []
 
 
 def _is_environment(file: FileModel, cls: Class) -> bool:
