@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ACCUMULATING = frozenset({"sum", "cumsum"})
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "dot", "MatrixMultiply", "einsum"})
 _CONVOLUTIONS = frozenset(f"torch.nn.functional.conv{n}d" for n in (1, 2))
+_LOGGING = frozenset({"add_scalar", "add_scalars", "log_metric", "log_scalar"})
 _PUSHES = frozenset({"insert", "append", "appendleft"})
 _TRIANGLES = frozenset({"triu", "tril"})
 
@@ -53,6 +54,8 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
         if value.op == "fn" and value.data not in _PRODUCTS:
             continue
         if value.data == "einsum" and not _contracts(value):
+            continue
+        if _is_reported(file, value):
             continue
         parts: list[Value] = []
         matrix = value.op == "fn" and value.data != "dot"
@@ -97,7 +100,7 @@ def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
         loops = event.site.loops()
         if event.kind != "augment" or event.key is None or len(loops) < 2:
             continue
-        if _is_metric(event.value):
+        if _is_metric(event.value) or any(_is_simulated(event.value, lp) for lp in loops):
             continue
         parts = _product(event.value)
         running = _running_discounts(loops[-1])
@@ -261,7 +264,7 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                     continue
                 rest = [t for t in alternative.args if t is not carried.start]
                 for term in rest:
-                    if _is_metric(term):
+                    if _is_metric(term) or _is_simulated(term, loop, carried.start):
                         continue
                     found = [
                         b for f in _product(term) if (b := _power_base(f, (loop,))) is not None
@@ -280,6 +283,25 @@ def _is_metric(term: Value) -> bool:
     """Whether a sum takes what an environment says at the moment: a score, not a return."""
     return any(v.op == "call" and v.args[0].op == "attr" and v.args[0].data == "step"
                for v in walk(term))  # fmt: skip
+
+
+def _is_simulated(term: Value, loop: Loop, total: Value | None = None) -> bool:
+    """Whether what is summed comes of a state that the loop takes from step to step: a planner tries
+    actions on a model, and nothing was recorded."""
+    starts = {
+        c.start
+        for c in loop.carried.values()
+        if c.start is not total and not (c.step.core.op == "mul" and c.start in c.step.core.args)
+    }
+    return any(v in starts for v in walk(term, through_calls=True))
+
+
+def _is_reported(file: FileModel, value: Value) -> bool:
+    """Whether a number is only written to a log."""
+    users = file.users(value)
+    return bool(users) and all(
+        u.op == "call" and u.args[0].op == "attr" and u.args[0].data in _LOGGING for u in users
+    )
 
 
 def _running_discounts(loop: Loop) -> dict[Value, tuple[Value, ...]]:

@@ -111,6 +111,23 @@ def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
         if above is not None and below is not None:
             if above.args[1:] == below.args[1:] and above.args[0] is not below.args[0]:
                 yield value
+        elif _is_of_two_actions(value.args[0]) and value.args[1].number is None:
+            if file.program.is_near_environment and is_averaged(file, value):
+                yield value
+
+
+def _is_of_two_actions(value: Value) -> bool:
+    """where(a == 1, p, 1 - p), the probability of one of two actions."""
+    core = value.core
+    if core.op != "where":
+        return False
+    one, two = core.args[1].core, core.args[2].core
+    return any(
+        len(terms(q)) == 2
+        and any(t.number == 1 for t in terms(q))
+        and any(t.op == "neg" and t.args[0] is p for t in terms(q))
+        for p, q in ((one, two), (two, one))
+    )
 
 
 def _truncating_functions(file: FileModel) -> Iterator[Function | None]:
