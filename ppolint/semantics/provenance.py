@@ -241,8 +241,12 @@ class Provenance:
             answer = self.is_observation(core.args[0])
         elif core.op == "item" and core.args[1].string is not None:
             answer = self.is_observation(core.args[0])
-        elif core.op in ("fn", "wrap", "clip", "div", "mul"):
+        elif core.op in ("fn", "wrap", "clip", "div", "mul", "reduce"):
             answer = any(self.is_observation(a) for a in core.args[:1])
+        elif core.op == "add":  # centred, or the difference of two frames
+            answer = any(self.is_observation(t.args[0] if t.op == "neg" else t) for t in core.args)
+        elif core.op == "alloc":  # frames that are stacked
+            answer = any(self.is_observation(m) for m in literal_members(core))
         elif core.op == "attr":
             kept = [v for v in self.file.resolve(core) if v is not core and v.op in _KEPT]
             answer = any(self.is_observation(v) for v in kept)
