@@ -18,7 +18,7 @@ BACKWARDS = (
     "cumprod", "conv1d", "conv2d", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
     r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:[\w)\]]\s*\*\*\s*\(?[A-Za-z]",
     r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
-    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:(?i)discount|\bgae|advantage",
+    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", r"re:(?i)discount|\bgae|advantage",
 )  # fmt: skip
 # Something is added to a list; `+= 1` counts.
 GROWS = (

@@ -54,12 +54,24 @@ def without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
         for arg in event.args
         for part in (arg.core, *literal_members(arg.core), *arg.core.args)
     }
+    given |= _handed_to_replay(file)
     return [
         rollout
         for rollout in found
         if rollout.kind != "lists"
         or not all(given & {c.value.core.id, c.key[1]} for c in rollout.containers)
     ]
+
+
+def _handed_to_replay(file: FileModel) -> set[int]:
+    """What is looped over to put each step into something that is called a replay memory."""
+    return {
+        arg.core.args[0].core.id
+        for event in file.events
+        if event.kind == "method" and "replay" in str(event.key).lower()
+        for arg in event.args
+        if arg.core.op == "elem"
+    }
 
 
 def _sampled_objects(file: FileModel) -> set[Value]:

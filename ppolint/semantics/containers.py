@@ -25,6 +25,7 @@ _NEW = frozenset({"new_zeros", "new_empty", "new_ones", "new_full", "new_tensor"
 _WRITERS = frozenset({"copy_", "fill_"})
 _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
 _PARTS = frozenset({"select", "narrow"})
+_SHARED = frozenset({"share_memory_", "pin_memory"})
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 _FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
@@ -332,6 +333,13 @@ class Containers:
             > 1
             for value in cls.attributes.get(name, ())
         )
+
+    def is_array(self, core: Value) -> bool:
+        """Whether a value is a new array, also one in shared memory."""
+        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _SHARED:
+            core = core.args[0].args[0].core
+        made = self._allocation(core) if core.op == "call" else None
+        return made is not None and made[0]
 
     def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
         """(is an array, where it was made, has a bound) of a value that is a new container."""

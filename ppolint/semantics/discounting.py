@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.program import Loop
+from ppolint.semantics.operations import elements
+from ppolint.semantics.program import Event, Loop
 from ppolint.semantics.recurrence import (
     GAE,
     RETURNS,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _ACCUMULATING = frozenset({"sum", "cumsum"})
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "dot", "MatrixMultiply", "einsum"})
 _CONVOLUTIONS = frozenset(f"torch.nn.functional.conv{n}d" for n in (1, 2))
+_LOGGING = frozenset({"add_scalar", "add_scalars", "log_metric", "log_scalar"})
+_PUSHES = frozenset({"insert", "append", "appendleft"})
 _TRIANGLES = frozenset({"triu", "tril"})
 
 
@@ -44,12 +47,15 @@ def filter_forms(file: FileModel) -> Iterator[Recursion]:
 
 def power_forms(file: FileModel) -> Iterator[Recursion]:
     """sum of c**k * x[k], as a comprehension, a cumulative sum or a matrix product."""
+    windows: set[tuple] = set()  # the full window of a step, and the shorter one at the end
     for value in [*file.of_op("reduce"), *file.of_op("fn")]:
         if value.op == "reduce" and value.data not in _ACCUMULATING:
             continue
         if value.op == "fn" and value.data not in _PRODUCTS:
             continue
         if value.data == "einsum" and not _contracts(value):
+            continue
+        if _is_reported(file, value):
             continue
         parts: list[Value] = []
         matrix = value.op == "fn" and value.data != "dot"
@@ -77,7 +83,10 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
             errors = [p for p, _ in parts if p is not factor]
             certain = any(temporal_difference((e,), list(invariant)) for e in errors)
             for node, site in file.places(value):
-                yield Recursion(kind, tuple(invariant), certain, node, site)
+                window = (site.frame, site.loops(), kind, tuple(invariant))
+                if not site.loops() or window not in windows:
+                    windows.add(window)
+                    yield Recursion(kind, tuple(invariant), certain, node, site)
             break
     yield from _convolutions(file)
     yield from _augmented_powers(file)
@@ -91,7 +100,7 @@ def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
         loops = event.site.loops()
         if event.kind != "augment" or event.key is None or len(loops) < 2:
             continue
-        if _is_metric(event.value):
+        if _is_metric(event.value) or any(_is_simulated(event.value, lp) for lp in loops):
             continue
         parts = _product(event.value)
         running = _running_discounts(loops[-1])
@@ -114,10 +123,36 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
             if is_reversed(inner.args[0]):
                 for node, site in file.places(inner):
                     yield Recursion(RETURNS, (), False, node, site)
+    for value in file.of_op("add"):
+        if _is_rest_of_total(value):
+            for node, site in file.places(value):
+                yield Recursion(RETURNS, (), False, node, site)
+
+
+def _is_rest_of_total(value: Value) -> bool:
+    """x.sum() - x.cumsum(0) + x, or without the x where the sums are moved by one step."""
+    totals = {
+        t.args[0].core for t in value.args if t.op == "reduce" and t.data in ("sum", "nansum")
+    }
+    for term in value.args:
+        parts = [term.args[0].core] if term.op == "neg" else []
+        moved = parts and parts[0].op == "fn" and parts[0].data == "cat"
+        if moved:
+            parts = [_sliced(e) for e in elements(parts[0]) or ()]
+        for part in parts:
+            if part.op == "reduce" and part.data == "cumsum" and part.args[0].core in totals:
+                if moved or part.args[0].core in [t.core for t in value.args]:
+                    return True
+    return False
+
+
+def _sliced(value: Value) -> Value:
+    core = value.core
+    return core.args[0].core if core.op == "item" and core.args[1].op == "slice" else core
 
 
 def _product(value: Value) -> list[Value]:
-    core = value.core
+    core = _given(value)
     if core.op == "neg":
         core = core.args[0].core
     if core.op == "mul":
@@ -131,6 +166,14 @@ def _product(value: Value) -> list[Value]:
     if core.op == "item" and core.args[1].op == "slice":
         return _product(core.args[0])
     return [core]
+
+
+def _given(value: Value) -> Value:
+    """A value that is None where it is not needed: `powers if n > 1 else None`."""
+    core = value.core
+    branches = [a.core for a in core.args[1:]] if core.op == "where" else alternatives(core)
+    options = [b for b in branches if not (b.op == "const" and b.data is None)]
+    return options[0] if len(options) == 1 < len(branches) else core
 
 
 def _contracts(einsum: Value) -> bool:
@@ -159,7 +202,8 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
         return _repeated(value.args[0].core)
     if value.op != "pow":
         return None
-    base, exponent = value.args[0].core, value.args[1].core
+    base, exponent = _given(value.args[0]), value.args[1].core
+    base = _repeated(base) or base
     if base.number is not None and not 0 < base.number < 1:
         return None
     mask = 0
@@ -220,7 +264,7 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                     continue
                 rest = [t for t in alternative.args if t is not carried.start]
                 for term in rest:
-                    if _is_metric(term):
+                    if _is_metric(term) or _is_simulated(term, loop, carried.start):
                         continue
                     found = [
                         b for f in _product(term) if (b := _power_base(f, (loop,))) is not None
@@ -239,6 +283,25 @@ def _is_metric(term: Value) -> bool:
     """Whether a sum takes what an environment says at the moment: a score, not a return."""
     return any(v.op == "call" and v.args[0].op == "attr" and v.args[0].data == "step"
                for v in walk(term))  # fmt: skip
+
+
+def _is_simulated(term: Value, loop: Loop, total: Value | None = None) -> bool:
+    """Whether what is summed comes of a state that the loop takes from step to step: a planner tries
+    actions on a model, and nothing was recorded."""
+    starts = {
+        c.start
+        for c in loop.carried.values()
+        if c.start is not total and not (c.step.core.op == "mul" and c.start in c.step.core.args)
+    }
+    return any(v in starts for v in walk(term, through_calls=True))
+
+
+def _is_reported(file: FileModel, value: Value) -> bool:
+    """Whether a number is only written to a log."""
+    users = file.users(value)
+    return bool(users) and all(
+        u.op == "call" and u.args[0].op == "attr" and u.args[0].data in _LOGGING for u in users
+    )
 
 
 def _running_discounts(loop: Loop) -> dict[Value, tuple[Value, ...]]:
@@ -286,10 +349,24 @@ def running_forms(file: FileModel) -> Iterator[Recursion]:
                             yield Recursion(kind, tuple(constant), certain, *place)
 
 
+def _put_before(event: Event, calls_itself: Callable[[Value], bool]) -> list[Value]:
+    """What is put before, or after, the list that the function returns for the next step."""
+    if event.kind == "method":
+        held = event.base is not None and calls_itself(event.base.core)
+        return list(event.args[-1:]) if held else []
+    items = getattr(event.value.core.data, "items", None) or ()
+    starred = [i for i in items if i.op == "fn" and i.data == "star"]
+    if len(starred) != 1 or not calls_itself(starred[0].args[0].core):
+        return []
+    return [i for i in items if i is not starred[0]]
+
+
 def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
-    """A function whose result is affine in what it returns for the next step."""
+    """A function whose result is affine in what it returns for the next step, or a list that starts
+    with such a value."""
     for event in file.events:
-        if event.kind != "return" or event.site.frame.call_site is not None:
+        pushes = event.kind == "method" and event.key in _PUSHES
+        if (event.kind != "return" and not pushes) or event.site.frame.call_site is not None:
             continue
         function = event.site.frame.function
         if function is None:
@@ -308,7 +385,13 @@ def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
                 and callee.args[0] is function.cls.self_value
             )
 
-        for form in affine(event.value, calls_itself):
+        def is_end(v: Value, whole: Callable[[Value], bool] = calls_itself) -> bool:
+            return v.op == "item" and v.args[1].number in (0, -1) and whole(v.args[0].core)
+
+        forms = [] if pushes else affine(event.value, calls_itself)
+        for new in _put_before(event, calls_itself):
+            forms += affine(new, is_end)
+        for form in forms:
             if not form.rest or not form.coefficient:
                 continue
             found = classify(form, None)

@@ -137,7 +137,7 @@ class Program:
             return True
         if kind == "rollout" and speaks_of_rewards(self.text):
             return True
-        if kind == "recursion" and self.has_recursion_shape:
+        if kind in ("recursion", "rollout") and self.has_recursion_shape:
             return True
         return self.is_reinforcement_learning
 

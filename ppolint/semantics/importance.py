@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from ppolint.semantics.values import Value, alternatives, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
+
+_RATIO_NAME = re.compile(r"(?i)(likelihood|prob(ability)?|importance|policy)_?ratio")
 
 
 def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value, Any, Site]]:
@@ -56,12 +59,26 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         likely = any(log_prob_evidence(t) for t in signs) or (
             len(signs) == 2 and file.program.is_near_environment and is_averaged(file, value)
         )
-        if likely and in_product(file, value):
+        named = len(signs) == 2 and _is_called_ratio(file, value)
+        if named or (likely and in_product(file, value)):
             for node, site in file.places(value)[:1]:
                 if not site.frame.module.main and _is_weight_here(file, value):
                     node, site = file.here(node, site)
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
+
+
+def _is_called_ratio(file: FileModel, value: Value) -> bool:
+    """Whether a function that is called a ratio of likelihoods gives back exp(new - old) of what it
+    was given: whoever calls it has the product."""
+    return any(
+        event.kind == "return"
+        and event.value.core is value
+        and event.site.frame.call_site is None
+        and event.site.frame.function is not None
+        and _RATIO_NAME.search(event.site.frame.function.name) is not None
+        for event in file.events
+    )
 
 
 def _is_weight_here(file: FileModel, ratio: Value) -> bool:
@@ -94,6 +111,23 @@ def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
         if above is not None and below is not None:
             if above.args[1:] == below.args[1:] and above.args[0] is not below.args[0]:
                 yield value
+        elif _is_of_two_actions(value.args[0]) and value.args[1].number is None:
+            if file.program.is_near_environment and is_averaged(file, value):
+                yield value
+
+
+def _is_of_two_actions(value: Value) -> bool:
+    """where(a == 1, p, 1 - p), the probability of one of two actions."""
+    core = value.core
+    if core.op != "where":
+        return False
+    one, two = core.args[1].core, core.args[2].core
+    return any(
+        len(terms(q)) == 2
+        and any(t.number == 1 for t in terms(q))
+        and any(t.op == "neg" and t.args[0] is p for t in terms(q))
+        for p, q in ((one, two), (two, one))
+    )
 
 
 def _truncating_functions(file: FileModel) -> Iterator[Function | None]:

@@ -50,7 +50,7 @@ REDUCTIONS = frozenset(
 UNARY_FN = frozenset(
     "sigmoid logsigmoid tanh softplus softmax log_softmax sign sin cos tan atan arctan isnan "
     "isfinite isinf round floor ceil logit erf erfinv gelu elu silu leaky_relu floor_ ceil_ "
-    "log1p expm1 log2 log10 exp2 reciprocal rsqrt zeros_like empty_like "
+    "log1p expm1 log2 log10 exp2 rsqrt zeros_like empty_like "
     "gather index_select masked_select take_along_dim roll "
     "mse_loss smooth_l1_loss huber_loss l1_loss cross_entropy nll_loss binary_cross_entropy "
     "binary_cross_entropy_with_logits kl_div one_hot triu tril outer dot matmul mm bmm einsum "
@@ -84,6 +84,8 @@ def function(v: Values, dotted: str, args: Sequence[Value], kw: Keywords) -> Val
             return special(v, args, kw)
         if name not in ("float", "int", "list", "tuple"):
             return None
+    if prefix == "torch." and name.endswith("_"):
+        name = name.rstrip("_")  # torch.clamp_(x, lo, hi)
     handler = _FUNCTIONS.get(name)
     if handler is not None:
         return handler(v, args, kw)
@@ -373,6 +375,7 @@ _ARITHMETIC: dict[str, Handler] = {
     "absolute": _unary(lambda v, x: v.make("abs", (x,))),
     "fabs": _unary(lambda v, x: v.make("abs", (x,))),
     "sqrt": _unary(lambda v, x: v.make("sqrt", (x,))),
+    "reciprocal": _unary(lambda v, x: v.div(v.one, x)),
     "square": _unary(lambda v, x: v.power(x, v.const(2))),
     "expm1": _unary(lambda v, x: v.add(v.exp(x), v.const(-1))),
     "relu": _unary(lambda v, x: v.extremum("max", x, v.zero)),

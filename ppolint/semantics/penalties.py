@@ -38,11 +38,14 @@ def _penalised(value: Value) -> Value | None:
     penalty = False
     for term in _expanded(value):
         parts = loss_factors(term)
+        if _expected_gap(parts):
+            penalty = True
+            continue
         exponentials = [p for p in parts if is_exponential_ratio(p) or is_likelihood_quotient(p)]
         if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
             if any(p.number is None and p not in exponentials for p in parts):
                 ratio = exponentials[0]
-        elif (any(_is_divergence(p) for p in parts) and len(parts) > 1) or _expected_gap(parts):
+        elif any(_is_divergence(p) for p in parts) and len(parts) > 1:
             penalty = True
     return ratio if penalty else None
 
@@ -92,6 +95,7 @@ def _expected_gap(parts: list[Value]) -> bool:
     for part in parts:
         if part.op == "exp":
             for other in parts:
-                if is_difference(other) and part.args[0].core in terms(other):
+                # p = exp(x) / sum: x may be a difference itself, from the largest logit
+                if is_difference(other) and set(terms(part.args[0])) <= set(terms(other)):
                     return True
     return False

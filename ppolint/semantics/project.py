@@ -41,10 +41,20 @@ OTHER_FRAMEWORKS = frozenset(
 _RELEVANT = re.compile(
     r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
 )
+# One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
+_STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
+_SHORT = 8_000
 _TREES = 24
 _OWN_IMPORT = re.compile(
     r"^from[ \t]+(\.[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE
 )
+
+
+def _is_relevant(text: str) -> bool:
+    """Whether a file may hold what patterns are made of."""
+    if _RELEVANT.search(text):
+        return len(text) < 1_000_000
+    return len(text) < _SHORT and _STEP.search(text) is not None
 
 
 class Project:
@@ -104,7 +114,7 @@ class Project:
             return self._trees[path]
         text = self.text(path)
         tree = None
-        if path.endswith(".py") and _RELEVANT.search(text) and len(text) < 1_000_000:
+        if path.endswith(".py") and _is_relevant(text):
             from ppolint.semantics.parsing import ParseError, parse
 
             try:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "action", "policy"
 _STEPS = frozenset({"step", "step_env"})
 _REPLIES = frozenset({"recv", "step_wait"})
+# What the parts of a reply are called, where it is one object or a dict.
+_FIELDS = {
+    **dict.fromkeys(("reward", "rewards"), REWARD),
+    **dict.fromkeys(
+        ("observation", "observations", "obs", "vector_observations", "visual_observations"),
+        OBSERVATION,
+    ),
+    **dict.fromkeys(("done", "dones", "terminated", "local_done"), DONE),
+}
 _ELEMENTWISE = frozenset(
     {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
 )
@@ -49,8 +58,10 @@ def steps_of(file: FileModel) -> _Steps:
         indices = {
             u.args[1].number for u in file.users(call) if u.op == "item" and u.args[0].core is call
         }
-        fields = {u.data for u in file.users(call) if u.op == "attr"}
-        if not (indices & {1, 2, 3} or fields & {"reward", "rewards"}):
+        # one reply, or one for each name: env.step(action)[team].rewards
+        replies = [call, *(u for u in file.users(call) if _is_named(u, call))]
+        fields = {_field(u) for reply in replies for u in file.users(reply)}
+        if not (indices & {1, 2, 3} or REWARD in fields):
             continue
         calls.append(call)
         if 4 in indices:
@@ -58,6 +69,20 @@ def steps_of(file: FileModel) -> _Steps:
         for arg in call.args[1:]:
             actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
     return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+
+
+def _is_named(value: Value, call: Value) -> bool:
+    """Whether a value is the part of a reply for one name of a team or an agent."""
+    if value.op != "item" or value.args[0].core is not call:
+        return False
+    index = value.args[1]
+    return index.number is None and index.op != "slice" and index.string not in _FIELDS
+
+
+def _field(value: Value) -> str | None:
+    """The role of `reply.reward` and `reply["reward"]`."""
+    name = value.data if value.op == "attr" else value.args[1].string if value.op == "item" else ""
+    return _FIELDS.get(name) if isinstance(name, str) else None
 
 
 def _is_step(call: Value) -> bool:
@@ -69,6 +94,10 @@ def _is_step(call: Value) -> bool:
         inner = call.args[1].core.args[0].core
         return inner.op == "call" and _is_step(inner)
     return False
+
+
+def _is_reset(core: Value) -> bool:
+    return core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "reset"
 
 
 def _may_be_action(value: Value) -> bool:
@@ -182,14 +211,16 @@ class Provenance:
                 return REWARD
             if index == 2 or (index == 3 and value.args[0].core in self.five):
                 return DONE
-        if value.op == "attr" and value.args[0].core in self.steps:
-            if value.data in ("reward", "rewards"):
-                return REWARD
-            if value.data in ("observation", "obs"):
-                return OBSERVATION
-            if value.data in ("done", "dones", "terminated"):
-                return DONE
+        if value.op in ("attr", "item"):
+            reply = value.args[0].core
+            if any(reply is part or _is_named(reply, part) for part in self._calls(reply)):
+                return _field(value)
         return None
+
+    def _calls(self, reply: Value) -> list[Value]:
+        """The step that a reply, or the part of it for one name, is of."""
+        calls = [reply, *(a.core for a in reply.args[:1])]
+        return [call for call in calls if call in self.steps]
 
     def is_observation(self, value: Value) -> bool:
         """Whether a value is what an environment showed: a step's first result, or a reset's."""
@@ -201,7 +232,7 @@ class Provenance:
         answer = False
         if self._step_part(core) == OBSERVATION:
             answer = True
-        elif core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "reset":
+        elif _is_reset(core):
             answer = bool(self.steps)
         elif core.op in ("carry", "phi", "after"):
             answer = any(self.is_observation(p) for p in self._sources(core))
@@ -210,11 +241,19 @@ class Provenance:
             answer = self.is_observation(core.args[0])
         elif core.op == "item" and core.args[1].string is not None:
             answer = self.is_observation(core.args[0])
-        elif core.op in ("fn", "wrap", "clip", "div", "mul"):
+        elif core.op in ("fn", "wrap", "clip", "div", "mul", "reduce"):
             answer = any(self.is_observation(a) for a in core.args[:1])
+        elif core.op == "add":  # centred, or the difference of two frames
+            answer = any(self.is_observation(t.args[0] if t.op == "neg" else t) for t in core.args)
+        elif core.op == "alloc":  # frames that are stacked
+            answer = any(self.is_observation(m) for m in literal_members(core))
         elif core.op == "attr":
             kept = [v for v in self.file.resolve(core) if v is not core and v.op in _KEPT]
             answer = any(self.is_observation(v) for v in kept)
+            if not answer and _field(core) == OBSERVATION:  # of env.reset(), or env.reset()[team]
+                reply = core.args[0].core
+                resets = [c for c in (reply, *(a.core for a in reply.args[:1])) if _is_reset(c)]
+                answer = any(self.is_observation(c) for c in resets)
         elif core.op == "call" and core.args[0].op == "ref" and len(core.args) > 1:
             answer = self.is_observation(core.args[1])
         self._observations[core] = answer

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
+_SURPRISES = frozenset({"cross_entropy", "nll_loss"})
 _MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
 _KEPT = frozenset({"param", "item", "attr", "call", "elem"})
 _NO_GRADIENTS = frozenset({"no_grad", "inference_mode"})
@@ -26,14 +27,18 @@ def is_difference(value: Value) -> bool:
 
 
 def is_log_ratio(value: Value) -> bool:
-    """Whether a value may be log p - log p_old: a difference, or the logarithm of a normal density,
-    whose own terms are negative, minus something that was kept."""
+    """Whether a value may be log p - log p_old: a difference, or a log-probability whose own terms are
+    negative (of a normal density, or as a cross entropy), minus something that was kept."""
     if is_difference(value):
         return True
     negative = [t.args[0] for t in terms(value) if t.op == "neg"]
-    return any(t.op == "div" and _is_scaled_square(*t.args) for t in negative) and any(
-        t.op in _KEPT for t in negative
-    )
+    return any(map(_is_negative_log_prob, negative)) and any(t.op in _KEPT for t in negative)
+
+
+def _is_negative_log_prob(term: Value) -> bool:
+    if term.op == "fn" and term.data in _SURPRISES:
+        return True
+    return term.op == "div" and _is_scaled_square(*term.args)
 
 
 def is_exponential_ratio(value: Value) -> bool:

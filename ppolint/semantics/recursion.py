@@ -114,10 +114,16 @@ def _decided_by_caller(frame: Frame, found: Recursion) -> bool:
     """Whether a helper of another file got its whole coefficient as one argument."""
     if found.kind == RETURNS:
         return found.filtered
-    for value in frame.env.values():
-        core = value.core
-        if core.op == "mul" and set(found.factors) <= set(core.args):
-            return True
+    function = frame.function
+    if function is None:
+        return False
+    params = function.node.params
+    for param in (*params.posonly_params, *params.params, *params.kwonly_params):
+        # not the locals: a helper may well multiply discount and lambda itself
+        value = frame.env.get(param.name.value)
+        if value is not None and value.core.op == "mul":
+            if set(found.factors) <= set(value.core.args):
+                return True
     return False
 
 

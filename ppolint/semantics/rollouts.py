@@ -22,6 +22,7 @@ from ppolint.semantics.consumption import (
     without_episodes,
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
+from ppolint.semantics.handouts import handed_out, made_for_workers, noted_down
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -33,7 +34,7 @@ from ppolint.semantics.provenance import (
     literal_members,
     steps_of,
 )
-from ppolint.semantics.values import Value
+from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -91,7 +92,16 @@ def rollouts(file: FileModel) -> list[Rollout]:
         groups.setdefault(_group_key(container), []).append(container)
     for group in _merged(groups):
         found = _of_function(file, provenance, group)
+        if found is None:
+            gathered = handed_out(file, group, _named_roles)
+            gathered = gathered or noted_down(file, group, _named_roles)
+            found = _rollout(file, "lists", gathered, None) if gathered else None
         if found is not None:
+            out.append(found)
+    known = {c.value.core for rollout in out for c in rollout.containers}
+    for arrays in made_for_workers(containers, _named_roles):
+        found = _rollout(file, "buffer", arrays, None)
+        if found is not None and known.isdisjoint(c.value.core for c in arrays):
             out.append(found)
     return _deduplicated(file, without_episodes(file, out))
 
@@ -128,6 +138,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
     useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
     useful = [c for c in useful if not c.array or _is_indexed_by_time(file, c)]
+    useful = [c for c in useful if not (c.array and _is_read_by_policy(c))]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -188,6 +199,18 @@ def _is_indexed_by_time(file: FileModel, container: Container) -> bool:
                 if part.op not in _MASKS and (part.loops & stepping or part.op not in _PLACES):
                     return True
     return False
+
+
+def _is_read_by_policy(container: Container) -> bool:
+    """Whether what a policy adds to an array is computed from that array: it is its memory."""
+    if container.roles != {POLICY}:
+        return False
+    arrays = {container.value.core}
+    return all(
+        fill.value is not None
+        and any(part in arrays for part in walk(fill.value.core, through_calls=True))
+        for fill in container.fills
+    )
 
 
 def _conditions(site: Site) -> tuple[Any, ...]:
@@ -257,6 +280,10 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         seen = True
     if store and not sampled and not ring and not any(c.bounded for c in store):
         return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
+    if not (seen or opaque) and not sampled and not ring:
+        estimated = _estimated_from(file, cls, filled)
+        if estimated:
+            return _rollout(file, "buffer", estimated, cls)
     if not (seen or opaque):
         transitions = [
             c
@@ -281,6 +308,21 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
         return _rollout(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or not seen)]
     return _rollout(file, "lists", lists, None) if lists else None
+
+
+def _estimated_from(file: FileModel, cls: Class, filled: list[Container]) -> list[Container]:
+    """The arrays of a class that computes advantages from what it keeps, whatever their names are."""
+    if not _is_dedicated(file, cls) or not _has_recursion(file, cls):
+        return []
+    arrays = [c for c in filled if c.array]
+    given = {  # the whole rollout at once
+        name: _named_roles(name)
+        for name, values in cls.attributes.items()
+        if any(value.core.op == "param" for value in values)
+    }
+    roles = set().union(*given.values())
+    whole = {REWARD, POLICY} < roles and sum(map(bool, given.values())) >= 4
+    return arrays if len(arrays) >= 3 or whole else []
 
 
 def _is_environment(file: FileModel, cls: Class) -> bool:

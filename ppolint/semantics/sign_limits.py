@@ -115,6 +115,34 @@ def is_signed_limit(limit: Value, parts: list[Value], others: list[Value]) -> bo
     )
 
 
+def are_limits_of_product(clip: Value) -> bool:
+    """Whether r * A is limited by the smaller and the larger of (1-e)*A and (1+e)*A."""
+    lo, hi = clip.args[1].core, clip.args[2].core
+    if lo.op != "min" or hi.op != "max" or lo.args != hi.args:
+        return False
+    one, two = ([f.core for f in factors(a)] for a in lo.args)
+    shared = [f for f in one if f in two]
+    sides = [[f for f in part if f not in shared] for part in (one, two)]
+    if not shared or any(len(side) != 1 for side in sides):
+        return False
+    a, b = sides[0][0], sides[1][0]
+    return any(
+        is_one_side(low, below=True) and is_one_side(high, below=False)
+        for low, high in ((a, b), (b, a))
+    )
+
+
+def is_smooth_limit(limited: Value, ratio: Value) -> bool:
+    """Whether a sum is 1 + e * tanh((r - 1) / e), a limit without corners."""
+    if not any(t.number == 1 for t in terms(limited)):
+        return False
+    for part in (f for t in terms(limited) for f in factors(t)):
+        if part.op == "fn" and part.data == "tanh":
+            if any(v is ratio for v in walk(part)):
+                return True
+    return False
+
+
 def stopped_ratio(product: Value) -> Value | None:
     """The ratio in r * A * mask, where the mask stops the gradient beyond either limit: by what r
     is above and below of, and the sign of the advantage."""

@@ -29,10 +29,12 @@ from ppolint.semantics.ratios import (
     stripped,
 )
 from ppolint.semantics.sign_limits import (
+    are_limits_of_product,
     halves,
     is_half,
     is_piecewise,
     is_signed_limit,
+    is_smooth_limit,
     limit_by_sign,
     stopped_ratio,
 )
@@ -204,9 +206,10 @@ def _pessimistic(value: Value) -> tuple[Value, Value] | None:
                 if is_signed_limit(clipped, parts, others):
                     return next(f for f in others if is_exponential_ratio(f)), clipped
                 # the clip of the whole product: clip(r * A, ...) beside r * A
-                if clipped.op == "clip" and clipped.args[0].core is plain and around_one(clipped):
+                if clipped.op == "clip" and clipped.args[0].core is plain:
                     if any(is_exponential_ratio(f) for f in others):
-                        return plain, clipped
+                        if around_one(clipped) or are_limits_of_product(clipped):
+                            return plain, clipped
     return None
 
 
@@ -227,6 +230,10 @@ def _matching(part: Value, others: list[Value], shared: bool = False) -> tuple[V
         elif clip.op == "where":
             for other in others:
                 if is_exponential_ratio(other) and is_piecewise(clip, other):
+                    return other, clip
+        elif clip.op == "add":
+            for other in others:
+                if is_exponential_ratio(other) and is_smooth_limit(clip, other):
                     return other, clip
         elif clip.op == "exp":
             for inner in terms(clip.args[0]):

@@ -272,9 +272,52 @@ class Values:
         elif len(factors) == 1:
             product = factors[0]
         else:
-            factors.sort(key=_by_id)
-            product = self.make("mul", tuple(factors))
+            product = self._limited_product(factors) or self._quotient(factors)
+            if product is None:
+                factors.sort(key=_by_id)
+                product = self.make("mul", tuple(factors))
         return self.neg(product) if negative else product
+
+    def _quotient(self, factors: list[Value]) -> Value | None:
+        """x * (1 / y) is x / y."""
+        inverse = [f for f in factors if f.op == "div" and f.args[0].number == 1]
+        if len(inverse) != 1:
+            return None
+        rest = [f for f in factors if f is not inverse[0]]
+        return self.div(self.mul(*rest), inverse[0].args[1])
+
+    def _limited_product(self, factors: list[Value]) -> Value | None:
+        """sign(x) * min(|x|, c) and x * min(1, c / |x|) are clip(x, -c, c)."""
+        for limit in factors:
+            for bound in _shortened(limit):
+                for whole in factors:
+                    limited = self._limited_by(whole, bound) if whole is not limit else None
+                    if limited is not None:
+                        x, c = limited
+                        rest = (f for f in factors if f is not whole and f is not limit)
+                        return self.mul(self.make("clip", (x, self.neg(c), c)), *rest)
+        return None
+
+    def _limited_by(self, whole: Value, limit: Value) -> tuple[Value, Value] | None:
+        """(x, c) where `whole` times `limit` is x, shortened to a length of at most c."""
+        core = whole.core
+        if core.op == "fn" and core.data == "sign" and limit.op == "min":
+            x = core.args[0].core
+            for length, c in (limit.args, limit.args[::-1]):
+                if self._is_length(length.core, x):
+                    return x, c.core
+            return None
+        parts = limit.args if limit.op == "min" else (limit.args[0], limit.args[2])
+        for scale, one in (parts, parts[::-1]):
+            if one.number == 1 and scale.core.op == "div":
+                c, below = scale.core.args
+                lengths = [t for t in terms(below) if t.number is None]  # |x|, or |x| + 1e-8
+                if len(lengths) == 1 and self._is_length(lengths[0], core):
+                    return core, c.core
+        return None
+
+    def _is_length(self, value: Value, x: Value) -> bool:
+        return value.op == "abs" and value.args[0].core in (x, self.neg(x))
 
     def div(self, a: Value, b: Value) -> Value:
         if b.number == 1:
@@ -284,6 +327,8 @@ class Values:
             return self.const(x / y) if x % y else self.const(x // y)
         if a.core.op == "exp" and b.core.op == "exp":
             return self.exp(self.sub(a.core.args[0], b.core.args[0]))
+        if a.number == 1 and b.core.op == "exp":
+            return self.exp(self.neg(b.core.args[0]))
         negative = (a.op == "neg") != (b.op == "neg")
         a = a.args[0] if a.op == "neg" else a
         b = b.args[0] if b.op == "neg" else b
@@ -295,6 +340,8 @@ class Values:
             return self.exp(exponent)
         if exponent.number == 1:
             return base
+        if exponent.number == -1:
+            return self.div(self.one, base)
         if exponent.number == 0.5:
             return self.make("sqrt", (base,))
         if exponent.number == 2 and base.op == "neg":
@@ -427,6 +474,16 @@ def _is_hinge(term: Value) -> bool:
     return core.op == "max" and any(a.number == 0 for a in core.args)
 
 
+def _shortened(limit: Value) -> list[Value]:
+    """What stands beside its bound in min(..., bound), and in a clip between 0 and 1."""
+    core = limit.core
+    if core.op == "min":
+        return [core]
+    if core.op == "clip" and core.args[1].number == 0 and core.args[2].number == 1:
+        return [core]
+    return []
+
+
 def _by_id(value: Value) -> int:
     return value.id
 
@@ -448,6 +505,8 @@ def _interval(lo: Value, hi: Value) -> bool:
         return lo.number < hi.number
     if lo.op == "neg" and lo.args[0] is hi:
         return True
+    if lo.op == "min" and hi.op == "max" and lo.args == hi.args:
+        return True  # whichever is smaller, and the other
     if lo.op == "add" and hi.op == "add":
         shared = [t for t in lo.args if t in hi.args]
         lo_rest = [t for t in lo.args if t not in shared]

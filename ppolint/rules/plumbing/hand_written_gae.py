@@ -59,7 +59,8 @@ rule = Rule(
     program="recursion",
     needs=(
         BACKWARDS,
-        ("*", "mul", "multiply", "addcmul", "lfilter"),
+        # the product itself may be in a helper of another file
+        ("*", "mul", "multiply", "addcmul", "lfilter", "append", "insert", "zeros_like"),
     ),
     summary="Generalised advantage estimation written by hand.",
 )  # fmt: skip

@@ -49,7 +49,7 @@ rule = Rule(
     severity=Severity.INFO,
     program="rl",
     needs=(
-        ("exp", "exp_", r"re:\be\s*(?:\*\*|,)", "gather", "take_along_dim", "log_prob"),
+        ("exp", "exp_", r"re:\be\s*(?:\*\*|,)", "gather", "take_along_dim", "log_prob", "where"),
         ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp", "/", "div"),
     ),
     summary="An importance ratio of two policies computed outside a loss module.",

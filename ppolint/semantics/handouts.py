@@ -1,0 +1,156 @@
+"""Lists of experience where nothing in the file steps an environment.
+
+Where a library steps the environments, a loop only sees records: `for record in source`. Lists of
+their states, actions and rewards are a rollout when the loop empties them again, as no collation of
+a batch does, and a policy gradient is taken in the same file. Where a model writes texts, and
+another one judges them, the steps are records with fields for log-probabilities and rewards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.containers import Container, Containers
+from ppolint.semantics.instances import class_fields, tuple_fields
+from ppolint.semantics.program import AllocSite, Loop
+from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD
+from ppolint.semantics.ratios import is_log_prob
+from ppolint.semantics.values import Value, walk
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?)(_|$)")
+_LOG_PROB = re.compile(r"(?i)log_?p")
+_DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
+
+
+def handed_out(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of a loop that gather the fields of the records it runs over; else none.
+
+    `named` tells the roles that a field may have by its name.
+    """
+    lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
+    if len(lists) < 2 or not _has_policy_gradient(file):
+        return []
+    loop = _loop(lists)
+    if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
+        return []
+    roles: set[str] = set()
+    records: set[Value] = set()
+    found = []
+    for container in lists:
+        fields = [_field(fill.args[-1]) for fill in container.fills if fill.args]
+        if any(field is None for field in fields) or not _is_emptied(file, container, loop):
+            continue
+        records.update(field.args[0].core for field in fields if field is not None)
+        roles.update(role for f in fields if f is not None for role in named(str(f.data)))
+        found.append(container)
+    if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
+        return []
+    return found if all(r.loops & loop.mask for r in records) else []
+
+
+def noted_down(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of records that say by their fields that they hold log-probabilities and rewards,
+    and that are emptied when they are learned from; else none."""
+    return [
+        c
+        for c in group
+        if not c.array and c.owner is None and c.creation and not c.roles
+        if any(_is_judged(_fields(file, fill.args[-1]), named) for fill in c.fills if fill.args)
+        if any(_is_emptied(file, c, loop) for f in c.fills for loop in f.site.loops())
+    ]
+
+
+def made_for_workers(
+    containers: Containers, named: Callable[[str], set[str]]
+) -> Iterator[list[Container]]:
+    """Dicts of arrays, or of lists of arrays, for what a policy and its environments write from
+    elsewhere: the names are all there is to see."""
+    file = containers.file
+    shared: dict[Value, bool] = {}
+    for container in containers.table.values():
+        for fill in container.fills:
+            if fill.args and containers.is_array(fill.args[-1].core):
+                shared[container.value.core] = True
+    for value in file.of_op("alloc"):
+        site: AllocSite = value.data  # type: ignore[assignment]
+        entries = site.entries or {}
+        arrays = {
+            name: inner
+            for name, inner in entries.items()
+            if containers.is_array(inner.core) or inner.core in shared
+        }
+        if len(arrays) < 4 or len(arrays) != len(entries) or not site.site.frame.module.main:
+            continue
+        if value in containers.assigned:
+            continue  # of an object: the class tells
+        roles = {role for name in arrays for role in named(name)}
+        if {REWARD, ACTION, DONE} <= roles and any(map(_OF_ACTOR.search, arrays)):
+            place = (site.node, site.site)
+            yield [Container(("value", v.id), v, None, n, place, True) for n, v in arrays.items()]
+
+
+def _is_judged(fields: tuple[str, ...], named: Callable[[str], set[str]]) -> bool:
+    return any(map(_LOG_PROB.search, fields)) and any(REWARD in named(f) for f in fields)
+
+
+def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
+    """The fields of a record, or of each record of a list."""
+    core = value.core
+    if core.op == "comp":
+        core = core.args[0].core
+    if core.op != "call":
+        return ()
+    made = core.args[0].core
+    return class_fields(made.data) if made.op == "class" else tuple_fields(made) or ()  # type: ignore[arg-type]
+
+
+def _loop(lists: list[Container]) -> Loop | None:
+    loops = {loops[-1] for c in lists for f in c.fills if (loops := f.site.loops())}
+    return next(iter(loops)) if len(loops) == 1 else None
+
+
+def _field(value: Value) -> Value | None:
+    """`record.reward`, also as a number or less a baseline."""
+    core = value.core
+    parts = [t for t in core.args if t.op != "neg"] if core.op == "add" else [core]
+    fields = [part for part in parts if part.core.op == "attr"]
+    return fields[0].core if len(fields) == len(parts) == 1 else None
+
+
+def _is_emptied(file: FileModel, container: Container, loop: Loop) -> bool:
+    """Whether the loop that fills a list empties it too."""
+    core = container.value.core
+    for event in file.events:
+        if not event.site.in_loop(loop):
+            continue
+        if event.kind == "method" and event.key == "clear" and event.base is not None:
+            if event.base.core is core:
+                return True
+        elif event.kind == "bind" and event.value.core.op == "alloc" and core.op == "carry":
+            if event.key == core.data[1]:  # type: ignore[index]
+                return True
+    return False
+
+
+def _is_drawn(file: FileModel, iterable: Value) -> bool:
+    """Whether records are drawn from what was stored: a replay memory, a data set."""
+    for part in walk(iterable, through_calls=True):
+        for value in (part, *(file.resolve(part) if part.op == "attr" else ())):
+            name = value.dotted or (value.data if value.op in ("attr", "param") else "")
+            if _DRAWN.search(str(name[1] if isinstance(name, tuple) else name)):
+                return True
+    return False
+
+
+def _has_policy_gradient(file: FileModel) -> bool:
+    """Whether a log-probability is multiplied with something."""
+    return any(is_log_prob(factor) for product in file.of_op("mul") for factor in product.args)
