@@ -60,6 +60,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         if not loss.is_ppo:
             continue
         if loss.actors and all(_draws_nothing(actor) for actor in loss.actors):
+            if not loss.here and loss.site.frame.module is loss.actors[0].site.frame.module:
+                continue  # the other file is told so itself
             plain.update(dict.fromkeys(loss.actors, loss.name))
         actors = [samplers(actor) for actor in loss.actors]
         if not actors or not all(actors):
