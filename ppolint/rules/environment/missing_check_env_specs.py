@@ -190,13 +190,17 @@ def _collected(file: FileModel, told: list[Class]) -> Iterator[Finding]:
     if _calls_it(file.source.text) and not checked:
         return
     seen = set()
-    collected = [e for c in file.pipeline.collectors for e in c.envs if isinstance(e, Environment)]
-    for env in collected:
+    collected = [
+        (e, c) for c in file.pipeline.collectors for e in c.envs if isinstance(e, Environment)
+    ]
+    for env, collector in collected:
+        if not env.here and _is_told_elsewhere(env, collector):
+            continue
         if id(env.node) in seen or not env.transforms:
             continue
         if any(getattr(b, "cls", None) in told for b in env.bases):
             continue
-        if any(_is_inside(other, env) for other in collected):
+        if any(_is_inside(other, env) for other, _ in collected):
             continue  # the same environment, in workers
         if any(_covers(other, env) for other in checked) or _checked_elsewhere(file):
             continue
@@ -211,6 +215,13 @@ def _collected(file: FileModel, told: list[Class]) -> Iterator[Finding]:
             scope=file.scope(env.site),
             severity=None if own else Severity.INFO,
         )
+
+
+def _is_told_elsewhere(env: Environment, collector: Any) -> bool:
+    """Whether another file builds both the environment and its collector, and so is told itself."""
+    if collector.here:
+        return False
+    return bool(collector.site.frame.module is env.site.frame.module)
 
 
 def _is_inside(inner: Environment, env: Environment) -> bool:
