@@ -65,7 +65,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             collector = loops[loop]
             if collector.multi_process or not _shares(step, collector):
                 continue
-            if collector.flag("reset_at_each_iter", False) is not False:
+            given = collector.arguments.get("reset_at_each_iter")
+            if given is not None and file.pipeline.constant(given) is not False:
                 continue  # every batch starts with a reset, wherever the environment was left
             if _keeps_no_state(step):
                 continue
