@@ -66,8 +66,6 @@ def check(file: FileModel) -> Iterator[Finding]:
             p.did("advantage", "write") for p in pipeline.history(step)
         ):
             continue
-        if _is_for_later(pipeline, step):
-            continue
         if training.told_there([step], [*step.components, *(p.component for p in paths)]):
             continue
         told.add(step.span)
@@ -95,21 +93,6 @@ def _only_where_missing(step: Any) -> bool:
             if isinstance(part.operator, cst.Is):
                 return isinstance(part.comparator, cst.Name) and part.comparator.value == "None"
     return False
-
-
-def _is_for_later(pipeline: Any, step: Any) -> bool:
-    """Whether the loss has had these rows already, and gets others next time: what is computed of
-    them now is for their priorities, or for a log."""
-    mine = {p.value.core for p in step.data.paths}
-    story = next((s for s in pipeline.stories if step in s.steps), None)
-    if story is None:
-        return False
-    losses = [
-        s
-        for s in story.of("loss")
-        if s.loops == step.loops and {p.value.core for p in s.data.paths} & mine
-    ]
-    return bool(losses) and all(s.index < step.index for s in losses)
 
 
 def _is_shuffled(file: FileModel, path: Any) -> bool:
