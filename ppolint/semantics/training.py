@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +198,38 @@ def manager(context: Value) -> str:
 
 def only_known_contexts(step: Step) -> bool:
     """Whether every `with` and decorator around a step is one that can be seen."""
-    return all(manager(c).startswith(_HARMLESS) for c in step.contexts)
+    return all(manager(c).startswith(_HARMLESS) or _is_about_others(c) for c in step.contexts)
+
+
+# What a context manager of the project may do to the steps inside of it.
+_SWITCHES = re.compile(r"grad|inference|exploration|interaction|autocast|amp\b|compile")
+
+
+def _is_about_others(context: Value) -> bool:
+    """Whether a context manager is a generator of the project that says nothing of gradients or
+    exploration: it catches signals, takes times, opens files."""
+    core = context.core
+    while core.op == "call":
+        core = core.args[0].core
+    if core.op != "func":
+        return False
+    function: Any = core.data
+    if not any((d.dotted or "").endswith("contextmanager") for d in function.decorators):
+        return False
+    return all(_SWITCHES.search(name) is None for name in names_in(function.node))
+
+
+def names_in(node: Any) -> set[str]:
+    """Every name that is written in a piece of syntax, attributes included."""
+    from ppolint.semantics.names import children
+
+    out, stack = set(), [node]
+    while stack:
+        current = stack.pop()
+        if type(current).__name__ == "Name":
+            out.add(current.value)
+        stack.extend(children(current))
+    return out
 
 
 def context_of(step: Step, *dotted: str) -> Value | None:
