@@ -196,18 +196,21 @@ def manager(context: Value) -> str:
     return core.dotted or ""
 
 
-def only_known_contexts(step: Step) -> bool:
-    """Whether every `with` and decorator around a step is one that can be seen."""
-    return all(manager(c).startswith(_HARMLESS) or _is_about_others(c) for c in step.contexts)
+# What a context manager of the project may do to the steps inside of it, by the words it uses.
+GRADIENTS = r"grad|inference|autocast|amp$|compile"
+EXPLORATION = r"exploration|interaction"
 
 
-# What a context manager of the project may do to the steps inside of it.
-_SWITCHES = re.compile(r"grad|inference|exploration|interaction|autocast|amp\b|compile")
+def only_known_contexts(step: Step, about: str = f"{GRADIENTS}|{EXPLORATION}") -> bool:
+    """Whether every `with` and decorator around a step can be seen, or is not `about` this."""
+    return all(
+        manager(c).startswith(_HARMLESS) or _is_of_something_else(c, about) for c in step.contexts
+    )
 
 
-def _is_about_others(context: Value) -> bool:
-    """Whether a context manager is a generator of the project that says nothing of gradients or
-    exploration: it catches signals, takes times, opens files."""
+def _is_of_something_else(context: Value, about: str) -> bool:
+    """Whether a context manager is a generator of the project that does not speak of these things:
+    it catches signals, takes times, opens files."""
     core = context.core
     while core.op == "call":
         core = core.args[0].core
@@ -216,7 +219,7 @@ def _is_about_others(context: Value) -> bool:
     function: Any = core.data
     if not any((d.dotted or "").endswith("contextmanager") for d in function.decorators):
         return False
-    return all(_SWITCHES.search(name) is None for name in names_in(function.node))
+    return all(re.search(about, name) is None for name in names_in(function.node))
 
 
 def names_in(node: Any) -> set[str]:

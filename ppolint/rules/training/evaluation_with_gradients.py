@@ -72,7 +72,7 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             if not any(isinstance(c, Module) for c in pipeline.candidates(policy)):
                 continue
-            if not training.only_known_contexts(step):
+            if not training.only_known_contexts(step, training.GRADIENTS):
                 continue
             told.add(step.span)
             yield rule.at(
