@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ from ppolint.semantics.values import Value, alternatives, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
-
-_RATIO_NAME = re.compile(r"(?i)(likelihood|prob(ability)?|importance|policy)_?ratio")
 
 
 def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value, Any, Site]]:
@@ -59,26 +56,12 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         likely = any(log_prob_evidence(t) for t in signs) or (
             len(signs) == 2 and file.program.is_near_environment and is_averaged(file, value)
         )
-        named = len(signs) == 2 and _is_called_ratio(file, value)
-        if named or (likely and in_product(file, value)):
+        if likely and in_product(file, value):
             for node, site in file.places(value)[:1]:
                 if not site.frame.module.main and _is_weight_here(file, value):
                     node, site = file.here(node, site)
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
-
-
-def _is_called_ratio(file: FileModel, value: Value) -> bool:
-    """Whether a function that is called a ratio of likelihoods gives back exp(new - old) of what it
-    was given: whoever calls it has the product."""
-    return any(
-        event.kind == "return"
-        and event.value.core is value
-        and event.site.frame.call_site is None
-        and event.site.frame.function is not None
-        and _RATIO_NAME.search(event.site.frame.function.name) is not None
-        for event in file.events
-    )
 
 
 def _is_weight_here(file: FileModel, ratio: Value) -> bool:

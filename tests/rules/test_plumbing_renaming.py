@@ -66,6 +66,7 @@ PROTOCOLS = {
     "num_envs",
     "logits",
     "generate",
+    "add_scalar",
     "_replace",
     "_asdict",
     "_fields",
