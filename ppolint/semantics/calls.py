@@ -9,6 +9,7 @@ import libcst as cst
 from ppolint.semantics import operations
 from ppolint.semantics.inlining import Inlining
 from ppolint.semantics.instances import Instances
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import (
     CallSite,
     Carried,
@@ -18,7 +19,7 @@ from ppolint.semantics.program import (
     Site,
     State,
 )
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 # Functions that return their argument made faster.
 _COMPILERS = frozenset({"compile", "compile_with_warmup", "CudaGraphModule", "script"})

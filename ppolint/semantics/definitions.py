@@ -6,8 +6,9 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Class, Frame, Function, Site
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 
 class Definitions:

@@ -14,6 +14,7 @@ import libcst as cst
 
 from ppolint.semantics.calls import Calls
 from ppolint.semantics.expressions import Expressions
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import (
     Class,
     Event,
@@ -25,7 +26,7 @@ from ppolint.semantics.program import (
     State,
 )
 from ppolint.semantics.statements import Statements
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project

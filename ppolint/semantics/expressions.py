@@ -6,9 +6,10 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import AllocSite, Event, Frame, Function, Loop, Site, State
 from ppolint.semantics.subscripts import Subscripts, string_key
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 # Values that a pattern never starts from: their places need not be remembered.
 _UNNOTED = frozenset({"const", "bool", "ref", "param", "unknown", "func", "class", "elem", "carry"})

@@ -6,8 +6,9 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import CallSite, Event, Frame, Function, Site, State
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 MAX_DEPTH = 5
 # Expressions evaluated inside of helpers before they are no longer looked into.

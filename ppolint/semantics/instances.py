@@ -6,8 +6,9 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import CallSite, Class
-from ppolint.semantics.values import Value, Values, walk
+from ppolint.semantics.values import Value, walk
 
 _ARITHMETIC = frozenset(
     {"add", "mul", "neg", "div", "pow", "const", "param", "attr", "ref", "item"}

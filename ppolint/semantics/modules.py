@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ppolint.semantics.inlining import MAX_DEPTH
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Event, Frame, ModuleInfo, Site, State
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
     from ppolint.semantics.project import Project

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.normal_form import Values
+from ppolint.semantics.values import Value
 
 Keywords = dict[str, Value]
 Handler = Callable[[Values, Sequence[Value], Keywords], "Value | None"]

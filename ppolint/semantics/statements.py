@@ -9,10 +9,11 @@ import libcst as cst
 
 from ppolint.semantics.definitions import Definitions
 from ppolint.semantics.modules import Modules
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Carried, Frame, Loop, Site, State
 from ppolint.semantics.scan import assigned, changed_in_place
 from ppolint.semantics.unrolling import Unrolling, is_short
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 
 class Statements(Definitions, Modules, Unrolling):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ppolint.semantics import operations
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Loop, State
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 
 class Subscripts:

@@ -10,8 +10,9 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import State
-from ppolint.semantics.values import Value, Values
+from ppolint.semantics.values import Value
 
 _MOST_MEMBERS = 16
 _MOST_STATEMENTS = 8

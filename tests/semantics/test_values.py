@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppolint.semantics.model import build
-from ppolint.semantics.values import Value, Values, terms
+from ppolint.semantics.normal_form import Values
+from ppolint.semantics.values import Value, terms
 from ppolint.source.file import Source
 
 HEADER = """
