@@ -6,7 +6,9 @@
 Every contender lives in a process of its own, with one thread, and takes one batch whenever it is
 its turn; the order is reversed in every round. What counts is the CPU time of the process, and
 ratios within a round, so that other work on the machine falls on all alike. Evaluation is not
-counted. All contenders use the settings of the generated project, as far as they have them.
+counted. All contenders use the settings of the generated project, as far as they have them; with
+`--own-defaults`, each runs as its authors ship it: CleanRL's script with no option but the
+environment and the seed, and `PPO("MlpPolicy", env)`.
 
 CleanRL's scripts are not part of this project: `--cleanrl` is the folder of a checkout of
 vwxyzjn/cleanrl that has `ppo.py` and `ppo_continuous_action.py`. They run as they are, but for the
@@ -35,9 +37,10 @@ TASKS = {
     "cartpole": ("CartPole-v1", "discrete", 475.0, 2048),
     "pendulum": ("InvertedDoublePendulum-v5", "continuous", 9100.0, 4096),
 }
-# A contender is a generator: one batch per `next`, which gives the greedy policy so far,
-# a function from observations (n, d) to actions.
-Batches = Iterator[Callable[[Any], Any]]
+# A contender is a generator: one batch per `next`, which gives the frames of the batch and the
+# greedy policy so far, a function from observations (n, d) to actions.
+Policy = Callable[[Any], Any]
+Batches = Iterator[tuple[int, Policy]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,12 @@ class Setting:
     seed: int
     cleanrl: str
     project: str
+    own_defaults: bool = False
     compile: bool = False
+
+    def of(self, contender: str) -> Setting:
+        """Return the setting of one contender."""
+        return replace(self, compile=contender.endswith("--compile"))
 
     @property
     def env_id(self) -> str:
@@ -107,7 +115,7 @@ def generated(setting: Setting) -> Batches:
     for data in collector:
         ppo.update(data)
         collector.update_policy_weights_()
-        yield act
+        yield data.numel(), act
 
 
 def cleanrl(setting: Setting) -> Batches:
@@ -118,7 +126,7 @@ def cleanrl(setting: Setting) -> Batches:
     script = greenlet.greenlet(lambda: _run_cleanrl(setting, parent))
     while True:
         names = script.switch()
-        yield _cleanrl_policy(names, setting)
+        yield names["args"].batch_size, _cleanrl_policy(names, setting)
 
 
 def _run_cleanrl(setting: Setting, parent: Any) -> None:
@@ -157,6 +165,9 @@ def _run_cleanrl(setting: Setting, parent: Any) -> None:
         str(script),
         f"--env-id={setting.env_id}",
         f"--seed={setting.seed}",
+        "--no-cuda",
+    ]
+    matched = [
         "--total-timesteps=10000000",
         f"--num-envs={preset.num_envs}",
         f"--num-steps={preset.frames_per_batch // preset.num_envs}",
@@ -169,15 +180,16 @@ def _run_cleanrl(setting: Setting, parent: Any) -> None:
         f"--ent-coef={preset.entropy_coeff}",
         f"--vf-coef={2 * preset.critic_coeff}",  # the script halves the squared error
         "--no-clip-vloss",
-        "--no-cuda",
     ]
+    if not setting.own_defaults:
+        sys.argv += matched
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with open(os.devnull, "w") as nowhere:
         sys.stdout = nowhere
         runpy.run_path(str(script), run_name="__main__")
 
 
-def _cleanrl_policy(names: dict[str, Any], setting: Setting) -> Callable[[Any], Any]:
+def _cleanrl_policy(names: dict[str, Any], setting: Setting) -> Policy:
     import numpy as np
     import torch
 
@@ -203,12 +215,14 @@ def _cleanrl_policy(names: dict[str, Any], setting: Setting) -> Callable[[Any], 
 
 def stable_baselines3(setting: Setting) -> Batches:
     """Stable-Baselines3, its training loop taken one iteration at a time."""
-    import numpy as np
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import VecNormalize
 
+    if setting.own_defaults:
+        env = make_vec_env(setting.env_id, n_envs=1, seed=setting.seed)
+        yield from _sb3_batches(PPO("MlpPolicy", env, seed=setting.seed, device="cpu"))
     preset = setting.preset
     env = make_vec_env(setting.env_id, n_envs=preset.num_envs, seed=setting.seed)
     if preset.normalize_observations:
@@ -233,6 +247,14 @@ def stable_baselines3(setting: Setting) -> Batches:
             "log_std_init": math.log(preset.initial_std),
         },
     )
+    yield from _sb3_batches(model)
+
+
+def _sb3_batches(model: Any) -> Batches:
+    import numpy as np
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    env = model.env
     _, callback = model._setup_learn(10_000_000, None)
 
     def act(observation: Any) -> Any:
@@ -244,7 +266,7 @@ def stable_baselines3(setting: Setting) -> Batches:
         model.collect_rollouts(env, callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
         model._update_current_progress_remaining(model.num_timesteps, 10_000_000)
         model.train()
-        yield act
+        yield model.n_steps * env.num_envs, act
 
 
 CONTENDERS: dict[str, Callable[[Setting], Batches]] = {
@@ -255,7 +277,7 @@ CONTENDERS: dict[str, Callable[[Setting], Batches]] = {
 }
 
 
-def play(act: Callable[[Any], Any], env_id: str, episodes: int, seed: int) -> list[float]:
+def play(act: Policy, env_id: str, episodes: int, seed: int) -> list[float]:
     """Play episodes, the first of each environment, and return their returns."""
     import gymnasium as gym
     import numpy as np
@@ -273,7 +295,7 @@ def play(act: Callable[[Any], Any], env_id: str, episodes: int, seed: int) -> li
     return returns.tolist()
 
 
-def is_solved(act: Callable[[Any], Any], setting: Setting, frames: int) -> bool:
+def is_solved(act: Policy, setting: Setting, frames: int) -> bool:
     """Apply the stop rule of the generated project, the same for all contenders."""
     env_id, _, target, _ = TASKS[setting.task]
     if statistics.mean(play(act, env_id, 10, 50_000_000)) < target:
@@ -297,9 +319,9 @@ def serve(name: str, setting: Setting, pipe: Connection) -> None:
             pipe.send(is_solved(act, setting, frames))
             continue
         started = time.process_time()
-        act = next(batches)
-        frames += setting.preset.frames_per_batch
-        pipe.send((setting.preset.frames_per_batch, time.process_time() - started))
+        batch, act = next(batches)
+        frames += batch
+        pipe.send((batch, time.process_time() - started))
     os._exit(0)
 
 
@@ -350,9 +372,7 @@ def make_project(task: str, folder: Path) -> None:
 
 def measure_speed(names: list[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
     """Give every contender `rounds` turns after three to warm up."""
-    contenders = [
-        Contender(name, replace(setting, compile=name.endswith("--compile"))) for name in names
-    ]
+    contenders = [Contender(name, setting.of(name)) for name in names]
     costs: dict[str, list[float]] = {name: [] for name in names}
     for contender in contenders:
         for _ in range(3):
@@ -366,7 +386,6 @@ def measure_speed(names: list[str], setting: Setting, rounds: int) -> list[dict[
     return [
         {
             "contender": name,
-            "num_envs": setting.preset.num_envs,
             "fps_best": round(1 / min(values)),
             "fps_median": round(1 / statistics.median(values)),
             **{
@@ -383,7 +402,7 @@ def measure_speed(names: list[str], setting: Setting, rounds: int) -> list[dict[
 def measure_solving(names: list[str], setting: Setting, budget: int) -> list[dict[str, Any]]:
     """Let contenders with one seed take turns until each has solved the task or used its frames."""
     every = TASKS[setting.task][3]
-    running = [Contender(name, setting) for name in names]
+    running = [Contender(name, setting.of(name)) for name in names]
     rows = []
     while running:
         for contender in list(running):
@@ -412,6 +431,9 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, default="cartpole")
     parser.add_argument("--cleanrl", required=True, help="folder with CleanRL's ppo.py")
     parser.add_argument("--num-envs", type=int, help="instead of the preset's")
+    parser.add_argument(
+        "--own-defaults", action="store_true", help="let the peers run as they are shipped"
+    )
     parser.add_argument("--rounds", type=int, default=40, help="speed: batches of each contender")
     parser.add_argument("--seeds", type=int, default=10, help="solve: seeds 1 to this")
     parser.add_argument("--first-seed", type=int, default=1)
@@ -424,7 +446,12 @@ def main() -> None:
         project = Path(folder) / "project"
         make_project(options.task, project)
         setting = Setting(
-            options.task, options.num_envs, options.first_seed, options.cleanrl, str(project)
+            options.task,
+            options.num_envs,
+            options.first_seed,
+            options.cleanrl,
+            str(project),
+            options.own_defaults,
         )
         if options.what == "speed":
             for row in measure_speed(names, setting, options.rounds):

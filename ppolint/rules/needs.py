@@ -25,3 +25,7 @@ GROWS = (
     "append", "extend", "insert", "appendleft", "cat", "concatenate",
     r"re:\+=(?![ \t]*[\d.]+[ \t]*(?:#.*)?$)",
 )  # fmt: skip
+
+# A TensorDict is acted on. The action is written into it where an environment of another file of the
+# project is stepped; its file does not have to name TorchRL.
+ACTS = ("torchrl", "tensordict", "backward", r"re:\[\s*[\"']action[\"']\s*\]\s*=")

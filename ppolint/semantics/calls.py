@@ -235,8 +235,10 @@ class Calls(Inlining, Instances):
             result = self._super(name, args, kw, node)
             return result or self._opaque(callee, args, kw, node, star, double_star)
         cls = self.class_of(receiver)
+        own = self.frame.self_value is not None and self.frame.self_value.core is core
         if cls is not None and name in _ENVIRONMENT_METHODS and args and cls.method(name):
-            cls = None
+            # An object that calls its own method is an agent that takes a step of its optimiser.
+            cls = cls if own else None
         if cls is not None:
             function = cls.method(name)
             if function is not None and not star:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ppolint.semantics.names import children
 from ppolint.semantics.program import AllocSite, Class, Event, Site
 from ppolint.semantics.provenance import POLICY, REWARD, Provenance, literal_members, steps_of
+from ppolint.semantics.scopes import children
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:

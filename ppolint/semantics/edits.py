@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ppolint.findings import Edit
-from ppolint.semantics.names import children
+from ppolint.semantics.scopes import children
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel

@@ -9,7 +9,7 @@ import libcst as cst
 from ppolint.semantics.program import CallSite, Event, Frame, Function, Site, State
 from ppolint.semantics.values import Value, Values
 
-MAX_DEPTH = 4
+MAX_DEPTH = 5
 # Expressions evaluated inside of helpers before they are no longer looked into.
 _BUDGET = 40_000
 

@@ -24,10 +24,11 @@ from ppolint.semantics.evaluator import Evaluator
 from ppolint.semantics.evidence import Program
 from ppolint.semantics.parsing import ParseError, parse
 from ppolint.semantics.program import CallSite, Class, Event, Frame, Function, Loop, Site
-from ppolint.semantics.spans import spans
+from ppolint.semantics.spans import Spans
 from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
+    from ppolint.semantics.names import Names
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
     from ppolint.semantics.recurrence import Recursion
@@ -92,6 +93,13 @@ class FileModel:
         return self.searched_project or self.program.consulted
 
     # -- tables -----------------------------------------------------------------------------
+    @cached_property
+    def names(self) -> Names:
+        """What every name of the text refers to, by syntax alone."""
+        from ppolint.semantics.names import Names
+
+        return Names(self.tree)
+
     @property
     def events(self) -> list[Event]:
         """Everything that happened, in order of evaluation: the module, then each function."""
@@ -267,12 +275,12 @@ class FileModel:
 
     # -- places -----------------------------------------------------------------------------
     @cached_property
-    def _spans(self) -> dict[int, tuple[int, int]]:
-        return spans(self.tree)
+    def _spans(self) -> Spans:
+        return Spans(self.tree)
 
     def span(self, node: Any) -> tuple[int, int]:
         """The offsets of a node of this file."""
-        return self._spans[id(node)]
+        return self._spans.of(node)
 
     def here(self, node: Any, site: Site) -> tuple[Any, Site]:
         """The place itself, or the call in this file that leads to it from another one."""

@@ -37,8 +37,9 @@ from ppolint.semantics.components import (
     Scheduler,
     Transform,
 )
-from ppolint.semantics.lineage import Data, Lineage, Operation, Path
+from ppolint.semantics.lineage import Lineage
 from ppolint.semantics.narrator import Narrator
+from ppolint.semantics.paths import Data, Operation, Path
 from ppolint.semantics.program import Frame
 from ppolint.semantics.readers import Readers
 from ppolint.semantics.story import Step, Story

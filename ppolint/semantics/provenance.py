@@ -182,9 +182,12 @@ class Provenance:
 
     def _single_steps(self, core: Value) -> list[Value]:
         """What `core` is made of, running totals left out."""
-        out, stack = [], [core]
+        out, stack, seen = [], [core], set()
         while stack:
             value = stack.pop()
+            if value in seen:
+                continue
+            seen.add(value)
             if self._accumulates(value) or (value.op == "call" and value is not core):
                 continue
             out.append(value)

@@ -67,8 +67,23 @@ class _Recording:
         spans[id(self.node)] = (start, end)
 
 
-def spans(module: cst.Module) -> dict[int, tuple[int, int]]:
-    """`id(node)` -> (start, end) in characters, for every node of the module."""
-    recorder = _Recorder(module)
-    module._codegen(recorder)
-    return recorder.spans
+class Spans:
+    """The places of a module's nodes, found as they are asked for.
+
+    The text in front of a node has to be written out to know where the node is, but not what comes
+    after the statement that it is in.
+    """
+
+    def __init__(self, module: cst.Module) -> None:
+        self._recorder = _Recorder(module)
+        self._rest = iter((*module.header, *module.body, *module.footer))
+
+    def of(self, node: cst.CSTNode) -> tuple[int, int]:
+        """The (start, end) of a node in characters; `KeyError` when it is not in the module."""
+        known = self._recorder.spans
+        while id(node) not in known:
+            part = next(self._rest, None)
+            if part is None:
+                raise KeyError(node)
+            part._codegen(self._recorder)
+        return known[id(node)]

@@ -209,7 +209,7 @@ class Statements(Definitions, Modules, Unrolling):
         outer = frame.contexts
         for item in node.items:
             value = self.eval(item.item)
-            frame.contexts = (*frame.contexts, value)
+            frame.contexts = (*frame.contexts, _entered(value))
             if item.asname is not None:
                 self.assign(item.asname.name, value, item)
         self.site = self._site(node)
@@ -345,6 +345,15 @@ _COMPOUND = {
     cst.FunctionDef: Statements._function,
     cst.ClassDef: Statements._class,
 }
+
+
+def _entered(value: Value) -> Value:
+    """What `with a() and b():` enters: the last of `and`, for objects are true."""
+    core = value.core
+    while core.op == "and" and all(a.core.op == "call" for a in core.args[:-1]):
+        value = core.args[-1]
+        core = value.core
+    return value
 
 
 def _is_start(value: Value, loop: Loop) -> bool:

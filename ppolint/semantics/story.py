@@ -38,8 +38,8 @@ from ppolint.semantics.program import Frame, Function, Loop, Site
 from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
-    from ppolint.semantics.lineage import Data
     from ppolint.semantics.objective import Objective
+    from ppolint.semantics.paths import Data
     from ppolint.semantics.pipeline import Pipeline
 
 NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ppolint.semantics.components import (
     Unknown,
 )
 from ppolint.semantics.hyperparameters import known_number
-from ppolint.semantics.lineage import Path
+from ppolint.semantics.paths import Path
 from ppolint.semantics.program import Loop
 from ppolint.semantics.story import Step, Story
 from ppolint.semantics.values import Value
@@ -195,9 +196,43 @@ def manager(context: Value) -> str:
     return core.dotted or ""
 
 
-def only_known_contexts(step: Step) -> bool:
-    """Whether every `with` and decorator around a step is one that can be seen."""
-    return all(manager(c).startswith(_HARMLESS) for c in step.contexts)
+# What a context manager of the project may do to the steps inside of it, by the words it uses.
+GRADIENTS = r"grad|inference|autocast|amp$|compile"
+EXPLORATION = r"exploration|interaction"
+
+
+def only_known_contexts(step: Step, about: str = f"{GRADIENTS}|{EXPLORATION}") -> bool:
+    """Whether every `with` and decorator around a step can be seen, or is not `about` this."""
+    return all(
+        manager(c).startswith(_HARMLESS) or _is_of_something_else(c, about) for c in step.contexts
+    )
+
+
+def _is_of_something_else(context: Value, about: str) -> bool:
+    """Whether a context manager is a generator of the project that does not speak of these things:
+    it catches signals, takes times, opens files."""
+    core = context.core
+    while core.op == "call":
+        core = core.args[0].core
+    if core.op != "func":
+        return False
+    function: Any = core.data
+    if not any((d.dotted or "").endswith("contextmanager") for d in function.decorators):
+        return False
+    return all(re.search(about, name) is None for name in names_in(function.node))
+
+
+def names_in(node: Any) -> set[str]:
+    """Every name that is written in a piece of syntax, attributes included."""
+    from ppolint.semantics.names import children
+
+    out, stack = set(), [node]
+    while stack:
+        current = stack.pop()
+        if type(current).__name__ == "Name":
+            out.add(current.value)
+        stack.extend(children(current))
+    return out
 
 
 def context_of(step: Step, *dotted: str) -> Value | None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from ppolint.engine.analysis import analyse
+from ppolint.engine.projects import Projects
 from ppolint.engine.screen import Screen
+from ppolint.engine.worker import screen_for
+from ppolint.rules import registry
 from ppolint.rules.registry import RuleEntry
-from ppolint.source.file import Source
+from ppolint.settings.load import SettingsResolver
+from ppolint.source.file import Source, read_source
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 
 def entry(*needs: tuple[str, ...]) -> RuleEntry:
@@ -53,3 +61,19 @@ def test_identifiers_in_a_notebook_are_those_of_its_code() -> None:
     assert screen.may_pass_notebook(data)
     assert screen.passing_source(Source.from_bytes(data, "a.ipynb"))
     assert not screen.may_pass_notebook(b"{}")
+
+
+def test_the_screen_hides_no_finding(tmp_path: Path) -> None:
+    """What a rule finds in the fixtures, it is also let through to."""
+    codes = tuple(entry.code for entry in registry.entries())
+    screen = screen_for(codes)
+    project = Projects(SettingsResolver(isolated=True)).project(str(tmp_path))
+    judged = 0
+    for path in sorted(FIXTURES.glob("PPO*/bad_*.py")):
+        source = read_source(path)
+        passing = screen.passing_source(source)
+        found = {f.code for f in analyse(source, codes, codes, project).findings}
+        hidden = {code for code in found - set(passing) if registry.by_code()[code].needs}
+        assert not hidden, path
+        judged += len(found)
+    assert judged > 500

@@ -55,7 +55,8 @@ LIBRARY_TYPES = (
     collections.deque,
     enum.Enum,
 )
-# Spoken by conventions that no type above shows: environments, named tuples, HuggingFace outputs.
+# Spoken by conventions that no type above shows: environments, named tuples, HuggingFace outputs,
+# loggers.
 PROTOCOLS = {
     "action_space",
     "observation_space",

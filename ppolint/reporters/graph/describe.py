@@ -22,7 +22,7 @@ from ppolint.semantics.values import Value, show
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ppolint.semantics.lineage import Operation
+    from ppolint.semantics.paths import Operation
     from ppolint.semantics.story import Step
 
 MAX_TEXT = 60

@@ -28,6 +28,8 @@ What happens at run time
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +59,7 @@ _LOCAL = frozenset(
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics import training
     from ppolint.semantics.components import Collector
+    from ppolint.semantics.story import conditions
 
     pipeline = file.pipeline
     told = set()
@@ -67,6 +70,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         held = [collector] if collector.name in _LOCAL else []
         if collector.shares_env is True:
             held += [e for e in collector.envs if getattr(e, "name", "") == "ParallelEnv"]
+        if any(_is_ruled_out(file, *c) for c in conditions(collector.site)):
+            continue
         if not held or _is_closed(collector) or any(_is_closed(e) for e in collector.envs if e):
             continue
         if any(training.has_unseen_use(pipeline, c) or _in_with(file, c) for c in held):
@@ -81,6 +86,36 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="call `shutdown()` on the collector when the loop is over, best in a `finally`",
             scope=component.site.frame.scope,
         )
+
+
+_COMPARED = {
+    "GreaterThan": operator.gt, "GreaterThanEqual": operator.ge, "LessThan": operator.lt,
+    "LessThanEqual": operator.le, "Equal": operator.eq, "NotEqual": operator.ne,
+}  # fmt: skip
+
+
+def _is_ruled_out(file: FileModel, node: Any, branch: int) -> bool:
+    """Whether a branch is never taken, by a number of the file: `workers = 1`, `if workers > 1:`."""
+    import libcst as cst
+
+    test = getattr(node, "test", None)
+    if not isinstance(node, cst.If) or not isinstance(test, cst.Comparison):
+        return False
+    if len(test.comparisons) != 1 or not isinstance(test.left, cst.Name):
+        return False
+    right = test.comparisons[0].comparator
+    compare = _COMPARED.get(type(test.comparisons[0].operator).__name__)
+    if compare is None or not isinstance(right, cst.Integer):
+        return False
+    name = test.left.value
+    if re.search(rf"\b(?:def \w+\([^)]*|lambda [^:]*)\b{name}\b", file.source.text):
+        return False  # a parameter may hide it
+    bound = [e.value for e in file.events if e.kind == "bind" and e.key == name]
+    numbers = {v.number if v is not None else None for v in bound}
+    if len(numbers) != 1 or None in numbers:
+        return False
+    holds = compare(numbers.pop(), int(right.value))
+    return holds == (branch != 0)
 
 
 def _is_closed(component: Any) -> bool:

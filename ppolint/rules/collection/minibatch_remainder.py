@@ -1,4 +1,4 @@
-"""Frames of every batch are never trained on, or the total is not a multiple of the batch.
+"""Epochs that do not show every frame, or a total that is not a multiple of the batch.
 
 What it does
     Reports a loop of `frames // minibatch` minibatches where the division leaves a remainder,
@@ -6,8 +6,10 @@ What it does
     numbers are compared.
 
 Why is this bad
-    The remaining frames are collected and thrown away in every epoch. A total that does not
-    divide makes the last batch go past it, and schedules computed from the total end early.
+    The loop ends before the sampler has shown every frame. What is left comes first in the
+    next epoch, as one small minibatch, so that every epoch after the first shows some frames
+    twice and others not at all. A total that does not divide makes the last batch go past it,
+    and schedules computed from the total end early.
 
 Example
     frames_per_batch, minibatch = 1000, 64
@@ -20,8 +22,10 @@ Use instead
         ...
 
 What happens at run time
-    40 of 1,000 frames are unused per epoch with minibatches of 64. A collector with batches of
-    30 and a total of 100 collects 120 frames, with a warning.
+    With 100 frames and minibatches of 30 the first epoch sees 90 frames; the second draws
+    10, 30 and 30 of them, the third 30, 10 and 30. Extending the buffer once more does not start
+    the sampler afresh. A collector with batches of 30 and a total of 100 collects 120 frames, with
+    a warning.
 """
 
 from __future__ import annotations
@@ -54,9 +58,11 @@ def check(file: FileModel) -> Iterator[Finding]:
         for step in story.of("sample"):
             if step.method != "sample" or buffer not in step.components or not step.loops:
                 continue
+            if not isinstance(buffer, Buffer) or buffer.without_replacement is not True:
+                continue  # rows that are drawn with replacement make no passes
             loop = step.loops[-1]
             size = step.argument(0, "batch_size")
-            if size is None and isinstance(buffer, Buffer):
+            if size is None:
                 size = buffer.batch_size
             rows = training.number(file, size)
             found = _floor_division(file, loop.iterable)
@@ -66,7 +72,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if left:
                 yield rule.at(
                     file.at(loop.node.iter, step.site),
-                    f"{left} of {found[0]:g} frames are in no minibatch: "
+                    f"these minibatches leave {left} of {found[0]:g} frames out: "
                     f"{found[0]:g} is no multiple of {rows:g}",
                     help="choose sizes that divide, or iterate over the buffer",
                     scope=step.scope,

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Edit, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import ACTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -42,7 +43,7 @@ rule = Rule(
     code="PPO511",
     name="missing-step-mdp",
     severity=Severity.ERROR,
-    needs=(("step",), ("torchrl", "tensordict", "backward")),
+    needs=(("step",), ACTS),
     summary="A loop steps the same root state again and again",
     fix=Applicability.UNSAFE,
 )

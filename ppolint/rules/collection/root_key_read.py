@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Edit, Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import ACTS
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -39,7 +40,7 @@ rule = Rule(
     severity=Severity.WARNING,
     needs=(
         ("reward", "done", "terminated", "truncated", "episode_reward"),
-        ("torchrl", "tensordict", "backward"),
+        ACTS,
     ),
     summary="A result of the step is read at the root of the batch",
     fix=Applicability.UNSAFE,

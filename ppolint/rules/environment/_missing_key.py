@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics import keys
 from ppolint.semantics.components import Collector, Component, Environment
-from ppolint.semantics.lineage import Path, literal
+from ppolint.semantics.lineage import literal
+from ppolint.semantics.paths import Path
 from ppolint.semantics.program import Site
 from ppolint.semantics.story import conditions
 from ppolint.semantics.values import Value

@@ -3,7 +3,8 @@
 What it does
     Reports a subclass of `EnvBase`, and a collector's environment with transforms, when no
     `check_env_specs` reaches it anywhere in the project, tests included. Where class and transforms
-    are all TorchRL's own it is a note only, and only in a file that trains with a PPO loss.
+    are all TorchRL's own it is a note only, and only in a file that trains with a PPO loss. What a
+    test builds for itself is left alone.
 
 Why is this bad
     Specs are promises: buffers, collectors and networks are built from them. A promise that is not
@@ -27,6 +28,7 @@ What happens at run time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +45,7 @@ rule = Rule(
     code="PPO301",
     name="missing-check-env-specs",
     severity=Severity.WARNING,
-    needs=(("EnvBase", COLLECTS),),
+    needs=(("EnvBase", "_step", COLLECTS),),
     summary="No `check_env_specs` reaches the environment",
     fix=Applicability.SUGGEST,
     across_files=True,
@@ -57,8 +59,12 @@ _HELP = "call `check_env_specs(env)` once, in a test or before training (and see
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.environment._classes import environment_classes
 
+    if _is_test(file):
+        return
+    told = []
     for cls in environment_classes(file):
         if _is_concrete(cls) and not _is_base(file, cls) and not _class_is_checked(file, cls):
+            told.append(cls)
             start = file.span(cls.node)[0]
             yield rule.at(
                 (start, file.span(cls.node.name)[1]),
@@ -68,7 +74,16 @@ def check(file: FileModel) -> Iterator[Finding]:
                 help=_HELP,
                 scope=cls.qualname,
             )
-    yield from _collected(file)
+    yield from _collected(file, told)
+
+
+_TEST = re.compile(r"(?:test_[^/\\]*|[^/\\]*_test|conftest)\.py$")
+
+
+def _is_test(file: FileModel) -> bool:
+    """Whether the file is a test: its environments are doubles, made to be wrong as often as right."""
+    text = file.source.text
+    return bool(_TEST.search(file.source.path)) and ("def test_" in text or "pytest" in text)
 
 
 def _is_concrete(cls: Class) -> bool:
@@ -85,8 +100,6 @@ def _is_concrete(cls: Class) -> bool:
 
 def _is_base(file: FileModel, cls: Class) -> bool:
     """Whether other environments derive from the class: those are what is checked."""
-    import re
-
     if any(cls in other.lineage() for other in file.classes if other is not cls):
         return True
     if file.project is None:
@@ -113,8 +126,11 @@ def _checking_files(file: FileModel) -> list[str]:
 
 
 def _calls_it(text: str) -> bool:
-    """Whether a text does more than import the check."""
-    return f"{_CHECK}(" in text or f"({_CHECK}" in text
+    """Whether a text does more than import the check, or have it in a comment."""
+    return _CALL.search(text) is not None
+
+
+_CALL = re.compile(rf"^[^#\n]*(?:{_CHECK}\(|\({_CHECK})", re.MULTILINE)
 
 
 def _class_is_checked(file: FileModel, cls: Class) -> bool:
@@ -160,8 +176,9 @@ def _imports(file: FileModel, path: str) -> bool:
     return False
 
 
-def _collected(file: FileModel) -> Iterator[Finding]:
-    """Environments of collectors that are transformed and never checked."""
+def _collected(file: FileModel, told: list[Class]) -> Iterator[Finding]:
+    """Environments of collectors that are transformed and never checked, but for those of classes
+    that the file was told about."""
     from ppolint.semantics.components import Environment
 
     checked: list[Any] = []
@@ -173,23 +190,47 @@ def _collected(file: FileModel) -> Iterator[Finding]:
     if _calls_it(file.source.text) and not checked:
         return
     seen = set()
-    for collector in file.pipeline.collectors:
-        for env in collector.envs:
-            if not isinstance(env, Environment) or id(env.node) in seen or not env.transforms:
-                continue
-            if any(_covers(other, env) for other in checked) or _checked_elsewhere(file):
-                continue
-            own = _has_own_parts(env)
-            if not own and not any(loss.is_ppo for loss in file.pipeline.losses):
-                continue
-            seen.add(id(env.node))
-            yield rule.at(
-                _place(file, env),
-                "no `check_env_specs` reaches this environment after its transforms",
-                help=_HELP,
-                scope=file.scope(env.site),
-                severity=None if own else Severity.INFO,
-            )
+    collected = [
+        (e, c) for c in file.pipeline.collectors for e in c.envs if isinstance(e, Environment)
+    ]
+    for env, collector in collected:
+        if not env.here and _is_told_elsewhere(env, collector):
+            continue
+        if id(env.node) in seen or not env.transforms:
+            continue
+        if any(getattr(b, "cls", None) in told for b in env.bases):
+            continue
+        if any(_is_inside(other, env) for other, _ in collected):
+            continue  # the same environment, in workers
+        if any(_covers(other, env) for other in checked) or _checked_elsewhere(file):
+            continue
+        own = _has_own_parts(env)
+        if not own and not any(loss.is_ppo for loss in file.pipeline.losses):
+            continue
+        seen.add(id(env.node))
+        yield rule.at(
+            _place(file, env),
+            "no `check_env_specs` reaches this environment after its transforms",
+            help=_HELP,
+            scope=file.scope(env.site),
+            severity=None if own else Severity.INFO,
+        )
+
+
+def _is_told_elsewhere(env: Environment, collector: Any) -> bool:
+    """Whether another file builds both the environment and its collector, and so is told itself."""
+    if collector.here:
+        return False
+    return bool(collector.site.frame.module is env.site.frame.module)
+
+
+def _is_inside(inner: Environment, env: Environment) -> bool:
+    """Whether an environment is built like the one that the workers of another one step."""
+    from ppolint.semantics.components import Environment
+
+    return env.is_parallel and any(
+        isinstance(w, Environment) and w.node is inner.node for w in env.wrapped
+    )
 
 
 def _place(file: FileModel, env: Environment) -> tuple[int, int]:

@@ -60,6 +60,8 @@ def check(file: FileModel) -> Iterator[Finding]:
     for actor in built_here(file, "ProbabilisticActor"):
         if actor.cls is not None or not actor.sealed or actor.spec is not None:
             continue
+        if _is_rescaled_later(actor) or (actor.site.frame.function is None and _acts_nowhere(file)):
+            continue
         unbounded = str(actor.distribution).rpartition(".")[2] in _UNBOUNDED
         yield rule.at(
             actor.span,
@@ -74,6 +76,29 @@ def check(file: FileModel) -> Iterator[Finding]:
             fix=_fix(file, actor),
             severity=None if unbounded else Severity.INFO,
         )
+
+
+def _acts_nowhere(file: FileModel) -> bool:
+    """Whether a script shows what an actor does to some data, and there is nothing to act in."""
+    pipeline = file.pipeline
+    if pipeline.environments or pipeline.collectors or pipeline.losses:
+        return False
+    if any(s.kind in ("rollout", "foreign_rollout", "reset") for s in pipeline.steps):
+        return False
+    if file.project is None:
+        return True
+    file.searched_project = True
+    return not file.project.importers.get(file.source.path)
+
+
+def _is_rescaled_later(actor: Probabilistic) -> bool:
+    """Whether what it samples is certainly no `action`: something else makes the action of it, in
+    other units, and the environment's spec does not describe it."""
+    keys = actor.out_keys
+    if not isinstance(keys, tuple) or not keys:
+        return False
+    names = [k[-1] if isinstance(k, tuple) and k else k for k in keys]
+    return all(isinstance(n, str) and n != "action" for n in names)
 
 
 def _fix(file: FileModel, actor: Probabilistic) -> Fix | None:

@@ -2,8 +2,9 @@
 
 What it does
     Follows the actor of `ClipPPOLoss`, `PPOLoss`, `KLPENPPOLoss`, `MAPPOLoss` and `IPPOLoss` to the
-    module that draws its actions, and reports one without `return_log_prob=True`. Silent for A2C
-    and Reinforce, which run without it, and where the argument cannot be seen.
+    module that draws its actions, and reports one without `return_log_prob=True`, and an actor that
+    is a plain `TensorDictModule` with nothing that draws. Silent for A2C and Reinforce, which run
+    without it, and where the argument cannot be seen.
 
 Why is this bad
     The importance ratio needs the log-probability of the action at the time it was taken. It cannot
@@ -28,14 +29,14 @@ What happens at run time
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Applicability, Edit, Finding, Fix, Severity
 from ppolint.rules.base import Rule
 from ppolint.rules.needs import LEARNS
 
 if TYPE_CHECKING:
-    from ppolint.semantics.components import Probabilistic
+    from ppolint.semantics.components import Module, Probabilistic
     from ppolint.semantics.model import FileModel
 
 rule = Rule(
@@ -54,9 +55,14 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.rules.modules._actors import once, samplers, where
 
     missing: dict[Probabilistic, str] = {}
+    plain: dict[Module, str] = {}
     for loss in file.pipeline.losses:
         if not loss.is_ppo:
             continue
+        if loss.actors and all(_draws_nothing(actor) for actor in loss.actors):
+            if not loss.here and loss.site.frame.module is loss.actors[0].site.frame.module:
+                continue  # the other file is told so itself
+            plain.update(dict.fromkeys(loss.actors, loss.name))
         actors = [samplers(actor) for actor in loss.actors]
         if not actors or not all(actors):
             continue
@@ -72,6 +78,28 @@ def check(file: FileModel) -> Iterator[Finding]:
             scope=file.scope(actor.site),
             fix=_fix(file, actor),
         )
+
+    for module in once(plain):
+        yield rule.at(
+            module.span,
+            f"the actor of `{plain[module]}` has no distribution{where(module)}: without a "
+            "log-probability the first call of the loss raises KeyError",
+            help="make it a `ProbabilisticActor` with `return_log_prob=True`",
+            scope=file.scope(module.site),
+        )
+
+
+def _draws_nothing(actor: Any) -> bool:
+    """Whether an actor is a plain `TensorDictModule` that writes the action and nothing more."""
+    from ppolint.semantics.components import Module
+
+    if not isinstance(actor, Module) or actor.name != "TensorDictModule" or actor.cls is not None:
+        return False
+    keys = actor.out_keys
+    if not actor.sealed or not isinstance(keys, tuple) or len(keys) != 1:
+        return False
+    key = keys[0][-1] if isinstance(keys[0], tuple) else keys[0]
+    return key == "action" and actor.sampler is None
 
 
 def _fix(file: FileModel, actor: Probabilistic) -> Fix | None:

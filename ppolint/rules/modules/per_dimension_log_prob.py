@@ -58,6 +58,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         known = [t for t in tasks if isinstance(t, Task)]
         if known and all(t.dimensions <= 1 for t in known):
             continue
+        if all(_outputs(file, run) == 2 for run in runs_of(file, actor)):
+            continue  # one mean and one scale
         argument = file.keyword_node(actor.call, "distribution_class")
         yield rule.at(
             file.span(argument) if argument is not None else actor.span,
@@ -67,6 +69,35 @@ def check(file: FileModel) -> Iterator[Finding]:
             scope=file.scope(actor.site),
             fix=_fix(file, argument),
         )
+
+
+# Where a layer has the number of its outputs, when it is not given by name.
+_LAYERS = {"Linear": 1, "LazyLinear": 0, "MLP": 1}
+
+
+def _outputs(file: FileModel, actor: Any) -> float | None:
+    """The number of outputs before the `NormalParamExtractor` at the end of the network."""
+    from ppolint.semantics.components import Module
+    from ppolint.semantics.training import number
+    from ppolint.semantics.values import Value
+
+    pipeline = file.pipeline
+    for part in actor.walk():
+        network = part.network if isinstance(part, Module) else None
+        if not isinstance(network, Value):
+            continue
+        leaves = pipeline.resolved(network)
+        layers = leaves[0].args[1:] if len(leaves) == 1 and leaves[0].op == "call" else ()
+        if len(layers) < 2 or (file.callee(leaves[0]) or "").rpartition(".")[2] != "Sequential":
+            continue
+        found = [pipeline.resolved(layer) for layer in layers[-2:]]
+        if any(len(each) != 1 for each in found):
+            continue
+        names = [(file.callee(each[0]) or "").rpartition(".")[2] for each in found]
+        if names[1] == "NormalParamExtractor" and names[0] in _LAYERS:
+            size = file.argument(found[0][0], _LAYERS[names[0]], "out_features")
+            return number(file, size)
+    return None
 
 
 def _fix(file: FileModel, argument: Any) -> Fix | None:

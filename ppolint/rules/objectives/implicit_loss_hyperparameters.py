@@ -73,8 +73,9 @@ def check(file: FileModel) -> Iterator[Finding]:
             unsaid.remove("normalize_advantage")
         critic = loss.argument("critic_network")
         if critic is not None and critic.core is file.values.none:
-            # without a critic there is no critic loss
-            unsaid = [n for n in unsaid if n not in ("critic_coeff", "loss_critic_type")]
+            # without a critic there is no critic loss, and the advantage comes from elsewhere: what
+            # compares the returns of a group normalises it there
+            unsaid = [n for n in unsaid if n == "entropy_coeff"]
         if loss.flag("entropy_bonus", True) is False and "entropy_coeff" in unsaid:
             unsaid.remove("entropy_coeff")
         if not unsaid:

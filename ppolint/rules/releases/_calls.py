@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from ppolint.rules.releases._context import Context, package_of, scope_name
-from ppolint.semantics.names import Scope
+from ppolint.semantics.scopes import Scope
 from ppolint.torchrl_api.database import PACKAGES
 from ppolint.torchrl_api.signatures import Signature
 

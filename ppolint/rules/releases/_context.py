@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from ppolint.findings import Applicability
-from ppolint.semantics.names import Binding, Names, Scope
+from ppolint.semantics.names import Names
+from ppolint.semantics.scopes import Binding, Scope
 from ppolint.settings.release import TargetRelease, newest_known
 from ppolint.torchrl_api.database import PACKAGES, Database, View, load
 from ppolint.torchrl_api.renames import NameChange, name_change
@@ -82,7 +83,7 @@ class Context:
 
     def __init__(self, file: FileModel) -> None:
         self.file = file
-        self.names: Names = Names(file.tree)
+        self.names: Names = file.names
         self.target: TargetRelease = file.release if file.release is not None else newest_known()
         self.db: Database = load()
 

@@ -9,7 +9,7 @@ from typing import Any
 from ppolint.findings import Edit
 from ppolint.rules.releases._context import Context, leaf, package_of, parent, scope_name
 from ppolint.rules.releases._rename import rename_import
-from ppolint.semantics.names import Binding, dotted_path
+from ppolint.semantics.scopes import Binding, dotted_path
 from ppolint.torchrl_api.database import PACKAGES
 
 

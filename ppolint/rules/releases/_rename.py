@@ -7,7 +7,7 @@ from typing import Any
 from ppolint.findings import Edit
 from ppolint.rules.releases._context import Context, leaf, parent
 from ppolint.rules.releases._lists import without
-from ppolint.semantics.names import Binding
+from ppolint.semantics.scopes import Binding
 
 
 def rename_import(context: Context, binding: Binding, new_path: str) -> list[Edit]:

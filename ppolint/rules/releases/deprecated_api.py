@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ppolint.rules.releases._context import Context
     from ppolint.rules.releases._imports import Mention
     from ppolint.semantics.model import FileModel
-    from ppolint.semantics.names import Scope
+    from ppolint.semantics.scopes import Scope
 
 rule = Rule(
     code="PPO905",

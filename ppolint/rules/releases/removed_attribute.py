@@ -32,7 +32,7 @@ from ppolint.rules.base import Rule
 if TYPE_CHECKING:
     from ppolint.rules.releases._context import Context
     from ppolint.semantics.model import FileModel
-    from ppolint.semantics.names import Use
+    from ppolint.semantics.scopes import Use
     from ppolint.torchrl_api.renames import AttributeChange
 
 rule = Rule(

@@ -65,6 +65,11 @@ def check(file: FileModel) -> Iterator[Finding]:
             collector = loops[loop]
             if collector.multi_process or not _shares(step, collector):
                 continue
+            given = collector.arguments.get("reset_at_each_iter")
+            if given is not None and file.pipeline.constant(given) is not False:
+                continue  # every batch starts with a reset, wherever the environment was left
+            if _keeps_no_state(step):
+                continue
             told.add(step.span)
             yield rule.at(
                 step.span,
@@ -75,6 +80,24 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=step.scope,
                 related=[(*collector.span, "the collector")],
             )
+
+
+# Environments of TorchRL whose state is in the data: what `step` is given is all they know.
+_STATELESS = frozenset({"PendulumEnv", "TicTacToeEnv", "LLMHashingEnv", "BraxEnv", "BraxWrapper"})
+
+
+def _keeps_no_state(step: Any) -> bool:
+    """Whether the environment computes a step from the data alone: then the rollout moves nothing
+    that the collector goes on from."""
+    from ppolint.rules.environment._classes import is_functional
+    from ppolint.semantics.components import Environment
+
+    bases = [b for e in step.components if isinstance(e, Environment) for b in e.bases]
+    return bool(bases) and all(
+        isinstance(b, Environment)
+        and (b.name in _STATELESS if b.cls is None else is_functional(b.cls))
+        for b in bases
+    )
 
 
 def _shares(step: Any, collector: Any) -> bool:

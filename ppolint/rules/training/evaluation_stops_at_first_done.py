@@ -84,10 +84,37 @@ def _has_several(file: FileModel, env: Any) -> bool:
 
     while isinstance(env, Environment) and env.name == "TransformedEnv":
         env = env.wrapped[0] if len(env.wrapped) == 1 else None
-    if not isinstance(env, Environment) or not env.is_parallel:
+    if not isinstance(env, Environment):
         return False
-    workers = training.number(file, env.argument("num_workers"))
+    if env.is_parallel:
+        workers = training.number(file, env.argument("num_workers"))
+    else:
+        workers = _in_a_vector(file, env)
     return workers is not None and workers > 1
+
+
+def _in_a_vector(file: FileModel, env: Any) -> float | None:
+    """The number of environments of Gymnasium's that a wrapped vector environment steps."""
+    from ppolint.semantics import training
+    from ppolint.semantics.values import Value
+
+    wrapped = env.argument("env")
+    leaves = file.pipeline.wiring.leaves(wrapped) if isinstance(wrapped, Value) else []
+    if len(leaves) != 1 or leaves[0].op != "call":
+        return None
+    made = leaves[0]
+    name = made.args[0].dotted or ""
+    if name.endswith("make_vec"):
+        return training.number(file, file.argument(made, 1, "num_envs"))
+    if not name.endswith("VectorEnv"):
+        return None
+    makers = file.argument(made, 0, "env_fns")
+    for core in (makers.core, *file.pipeline.wiring.leaves(makers)) if makers is not None else ():
+        if core.op == "fn" and core.data == "repeat":
+            return next((n for a in core.args if (n := training.number(file, a))), None)
+        if core.op == "alloc" and getattr(core.data, "items", None):
+            return len(core.data.items)
+    return None
 
 
 def _is_averaged(file: FileModel, step: Any) -> bool:

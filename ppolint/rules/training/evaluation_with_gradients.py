@@ -61,7 +61,10 @@ def check(file: FileModel) -> Iterator[Finding]:
         for step in story.of("rollout"):
             if step.span in told or step.no_grad or step.result.core in trained:
                 continue
-            in_training = story.trains and any(loop in loops for loop in step.loops)
+            around = next((loop for loop in step.loops if loop in loops), None)
+            if around and not step.here and around.frame.module is step.site.frame.module:
+                continue  # the other file is told so itself
+            in_training = story.trains and around is not None
             if not in_training and not (story.trains and step.exploration in _DETERMINISTIC):
                 continue
             policy = step.argument(1, "policy")
@@ -69,7 +72,7 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             if not any(isinstance(c, Module) for c in pipeline.candidates(policy)):
                 continue
-            if not training.only_known_contexts(step):
+            if not training.only_known_contexts(step, training.GRADIENTS):
                 continue
             told.add(step.span)
             yield rule.at(
@@ -115,7 +118,7 @@ def _with_around(file: FileModel, statement: Any) -> Any:
     """The `with` whose block holds a statement."""
     import libcst as cst
 
-    from ppolint.semantics.names import children
+    from ppolint.semantics.scopes import children
 
     stack: list[Any] = [file.tree]
     while stack:

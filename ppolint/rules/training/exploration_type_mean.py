@@ -2,8 +2,8 @@
 
 What it does
     Reports `MEAN` as exploration type beside actors with `TanhNormal`, `Categorical`,
-    `OneHotCategorical` and the like. With a plain Normal the mean is exact, and nothing is
-    reported.
+    `OneHotCategorical` and the like. With a Normal, a `TruncatedNormal` or a `TanhDelta` the
+    mean is exact, and nothing is reported.
 
 Why is this bad
     `DETERMINISTIC` takes the best deterministic action a distribution offers. `MEAN` asks for
@@ -47,7 +47,8 @@ rule = Rule(
 )
 
 
-_SAMPLED = frozenset({"TanhNormal", "TruncatedNormal", "TanhDelta"})
+# Of the others, TruncatedNormal and TanhDelta have a mean in closed form.
+_SAMPLED = frozenset({"TanhNormal"})
 _BROKEN = frozenset({
     "Categorical", "OneHotCategorical", "MaskedCategorical", "MaskedOneHotCategorical",
     "LLMMaskedCategorical", "Ordinal", "OneHotOrdinal",
@@ -97,9 +98,7 @@ def _means(file: FileModel) -> Iterator[tuple[Any, str]]:
     """Every `ExplorationType.MEAN` that is written in the file."""
     import libcst as cst
 
-    from ppolint.semantics.names import Names
-
-    names = Names(file.tree)
+    names = file.names
     for use in names.chains:
         if not isinstance(use.node, cst.Attribute) or use.node.attr.value != "MEAN":
             continue

@@ -55,7 +55,7 @@ def check(file: FileModel) -> Iterator[Finding]:
             if zero.kind != "zero_grad" or zero.span in told:
                 continue
             before = _preceding(order[:at], zero)
-            after = next((s for s in order[at + 1 :] if s.loops == zero.loops), None)
+            after = _following(order[at + 1 :], zero)
             if before is None or after is None or after.kind != "step":
                 continue
             if not training.share(zero, after, pipeline):
@@ -73,6 +73,15 @@ def check(file: FileModel) -> Iterator[Finding]:
                 scope=zero.scope,
                 fix=_fix(file, before, zero),
             )
+
+
+def _following(steps: list[Any], zero: Any) -> Any:
+    """What is done next in the same loop, but for clearing the gradients on some paths."""
+    for step in steps:
+        on_some_paths = any(c not in zero.conditions for c in step.conditions)
+        if step.loops == zero.loops and not (step.kind == "zero_grad" and on_some_paths):
+            return step
+    return None
 
 
 def _preceding(steps: list[Any], zero: Any) -> Any:

@@ -67,8 +67,11 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             if not any(s.kind == "loss" for s in story.steps):
                 continue
-            if any(c not in backward.conditions for s in stepped for c in s.conditions):
-                continue
+            some_steps_only = any(
+                c not in backward.conditions for s in stepped for c in s.conditions
+            )
+            if some_steps_only and any(s.kind == "zero_grad" for s in pipeline.steps):
+                continue  # gradients of several minibatches are meant, and cleared somewhere
             if _clears_by_hand(file) or any(
                 training.has_unseen_use(pipeline, s.component) for s in stepped
             ):

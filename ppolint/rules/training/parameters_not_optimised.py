@@ -65,9 +65,16 @@ def check(file: FileModel) -> Iterator[Finding]:
             for what, network in (("critic", loss.critic), ("actor", loss.actor)):
                 if not isinstance(network, Module) or network.cls is not None:
                     continue
-                if training.parameters(network) & owned or network.methods("requires_grad_"):
+                if network.methods("requires_grad_"):
                     continue
-                if _hides_parts(network) or _shares_network(pipeline, network, owned):
+                if training.parameters(network) & owned:
+                    if not _lacks_its_head(pipeline, network, optimisers):
+                        continue
+                    what = f"head of the {what}"
+                if _hides_parts(network) or (
+                    not training.parameters(network) & owned
+                    and _shares_network(pipeline, network, owned)
+                ):
                     continue
                 told.add(id(loss))
                 optimiser = optimisers[-1]
@@ -79,6 +86,24 @@ def check(file: FileModel) -> Iterator[Finding]:
                     scope=optimiser.site.frame.scope,
                     related=[(*loss.span, "the loss")],
                 )
+
+
+def _lacks_its_head(pipeline: Any, network: Any, optimisers: list[Any]) -> bool:
+    """Whether the optimisers have a trunk that the network shares, and not its last part."""
+    from ppolint.semantics.components import Module
+    from ppolint.semantics.values import Value
+
+    held = [c for o in optimisers for c in o.optimises]
+    if not held or not all(isinstance(c, Module) and c.cls is None for c in held):
+        return False
+    owned = {part for c in held for part in (c, *c.walk())}
+    leaves = [m for m in network.walk() if isinstance(m, Module) and not m.parts]
+    if len(leaves) < 2 or network in owned or network.parent in owned:
+        return False
+    head = leaves[-1]
+    if head in owned or not isinstance(head.network, Value) or head.cls is not None:
+        return False
+    return not _shares_network(pipeline, head, owned)
 
 
 def _hides_parts(network: Any) -> bool:

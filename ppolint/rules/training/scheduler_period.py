@@ -114,9 +114,24 @@ def _in_batches(file: FileModel, period: Any, collector: Any) -> float | None:
     factors = training.factors_of(file, period)
     batches = [f for f in factors if _is_division(file, f, total, frames)]
     if not batches:
+        batches = _other_factors(file, factors, total, frames)
+    if not batches:
         return None
-    rest = [f for f in factors if f is not batches[0] and f.number != 1]
+    rest = [f for f in factors if f not in batches[:1] and f.number != 1]
     return 1 if not rest else float("inf")
+
+
+def _other_factors(file: FileModel, factors: list[Any], total: Any, frames: Any) -> list[Any]:
+    """The factor of a period that is the number of batches: `total_frames` is made of it,
+    `total_frames=batches * frames_per_batch`."""
+    from ppolint.semantics import training
+
+    same = file.pipeline.same
+    parts = training.factors_of(file, total)
+    others = [p for p in parts if not same(p, frames)]
+    if len(others) != 1 or len(parts) != 2:
+        return []
+    return [f for f in factors if same(f, others[0])]
 
 
 def _is_division(file: FileModel, value: Any, total: Any, frames: Any) -> bool:
