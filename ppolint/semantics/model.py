@@ -41,7 +41,9 @@ __all__ = ["FileModel", "ParseError", "build", "build_mended"]
 
 def build(source: Source, project: Project | None = None, release: Any = None) -> FileModel:
     """The model of a file; raises `ParseError` when it is no Python."""
-    return FileModel(source, parse(source.text), project, release)
+    text = source.text
+    tree = parse(text) if project is None else project.parsed(source.path, text)
+    return FileModel(source, tree, project, release)
 
 
 def build_mended(

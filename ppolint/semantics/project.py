@@ -44,7 +44,7 @@ _RELEVANT = re.compile(
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
 _SHORT = 8_000
-_TREES = 24
+_TREES = 48
 _OWN_IMPORT = re.compile(
     r"^from[ \t]+(\.[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE
 )
@@ -64,7 +64,7 @@ class Project:
         self.root = os.path.abspath(root)
         self._list_files = list_files
         self._texts: dict[str, str] = {}
-        self._trees: OrderedDict[str, Any] = OrderedDict()
+        self._trees: OrderedDict[str, tuple[str, Any]] = OrderedDict()
         self._locations: dict[tuple[str, str], tuple[str, tuple[str, ...]] | None] = {}
         self._folders: dict[tuple[str, str], bool] = {}
         self._torch: dict[str, bool] = {}
@@ -109,19 +109,32 @@ class Project:
 
     def tree(self, path: str) -> Any:
         """The parsed module of a file worth looking into; None for any other."""
-        if path in self._trees:
-            self._trees.move_to_end(path)
-            return self._trees[path]
-        text = self.text(path)
-        tree = None
-        if path.endswith(".py") and _is_relevant(text):
-            from ppolint.semantics.parsing import ParseError, parse
+        from ppolint.semantics.parsing import ParseError
 
-            try:
-                tree = parse(text)
-            except ParseError:
-                tree = None
-        self._trees[path] = tree
+        text = self.text(path)
+        if not (path.endswith(".py") and _is_relevant(text)):
+            return None
+        try:
+            return self.parsed(path, text)
+        except ParseError:
+            return None
+
+    def parsed(self, path: str, text: str) -> Any:
+        """The module of a text, parsed once for the file itself and for those that import it.
+
+        Raises:
+            ParseError: the text is no Python.
+        """
+        from ppolint.semantics.parsing import parse
+
+        path = os.path.abspath(path)
+        known = self._trees.get(path)
+        if known is not None and known[0] == text:
+            self._trees.move_to_end(path)
+            return known[1]
+        tree = parse(text)
+        self._trees[path] = (text, tree)
+        self._trees.move_to_end(path)
         if len(self._trees) > _TREES:
             self._trees.popitem(last=False)
         return tree
