@@ -17,19 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
+
+from ppolint.settings.specifiers import (
+    MENTION,
+    NAMES,
+    conda_specifier,
+    parse_requirement,
+    pip_specifier,
+    poetry_specifier,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-PACKAGES = ("torchrl", "tensordict")
-# TorchRL's distribution has had a nightly twin; both are the package `torchrl`.
-_NAMES = {"torchrl": "torchrl", "torchrl-nightly": "torchrl", "torchrl_nightly": "torchrl",
-          "tensordict": "tensordict", "tensordict-nightly": "tensordict"}  # fmt: skip
-_MENTION = re.compile(r"(?i)\b(torchrl|tensordict|pytorch/rl)\b")
 _LOCK, _PROJECT, _REQUIREMENTS, _SETUP, _ENVIRONMENT, _OPTIONAL = range(6)
 _LARGEST = 32 * 1024 * 1024
 
@@ -69,7 +72,7 @@ def folder_statements(folder: Path) -> list[Statement]:
     statements: list[Statement] = []
     for path, name, rank, read in _files(folder):
         text = _text(path)
-        if text is None or not _MENTION.search(text):
+        if text is None or not MENTION.search(text):
             continue
         for package, specifier, line in read(text):
             actual = rank
@@ -121,72 +124,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, str, int, Callable[[str], Found
             yield path, f"requirements/{path.name}", _REQUIREMENTS, _requirements
 
 
-# -- specifiers ---------------------------------------------------------------------------------
-
-
-def parse_requirement(text: str) -> tuple[str, SpecifierSet] | None:
-    """(package, specifier) of a requirement of TorchRL or TensorDict as pip reads it, or None."""
-    text = text.partition(" #")[0].partition(" --hash")[0].strip().rstrip("\\").strip()
-    if not _MENTION.search(text):
-        return None
-    tag = re.search(r"(?i)pytorch/(rl|tensordict)(?:\.git)?@v?(\d+(?:\.\d+)+)", text)
-    if tag:
-        package = "torchrl" if tag[1].lower() == "rl" else "tensordict"
-        return package, SpecifierSet(f"=={tag[2]}")
-    wheel = re.search(r"(?i)/(torchrl|tensordict)-(\d+(?:\.\d+)+)-[^/]*\.whl", text)
-    if wheel:
-        return wheel[1].lower(), SpecifierSet(f"=={wheel[2]}")
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return None
-    package = _NAMES.get(requirement.name.lower())
-    specifier = _specifier(str(requirement.specifier))
-    return None if package is None or specifier is None else (package, specifier)
-
-
-def _poetry_specifier(text: str) -> SpecifierSet | None:
-    """A Poetry constraint: carets and tildes beside what pip knows."""
-    parts = []
-    for part in re.split(r"\s*,\s*", text.strip()):
-        match = re.fullmatch(r"([\^~])\s*(\d+(?:\.\d+)*)", part)
-        if match is None:
-            if re.fullmatch(r"\d+(\.\d+)*(\.\*)?", part):
-                part = f"=={part}"
-            parts.append("" if part == "*" else part)
-            continue
-        numbers = [int(n) for n in match[2].split(".")]
-        if match[1] == "^":
-            # The first number that is not zero may not change.
-            keep = next((i for i, n in enumerate(numbers) if n), len(numbers) - 1)
-        else:
-            keep = min(1, len(numbers) - 1)
-        upper = [*numbers[:keep], numbers[keep] + 1]
-        parts += [f">={match[2]}", f"<{'.'.join(map(str, upper))}"]
-    return _specifier(",".join(filter(None, parts)))
-
-
-def _conda_specifier(text: str) -> SpecifierSet | None:
-    """A conda match: `=0.8` means `0.8.*`, a second `=` starts the build string."""
-    text = text.strip().strip("\"'").replace(" ", "")
-    if text in ("", "*"):
-        return SpecifierSet()
-    match = re.fullmatch(r"=?(\d[\w.]*)(\.?\*)?(=[\w*]+)?", text)
-    if match:
-        fuzzy = text.startswith("=") or match[2]
-        pinned = match[3] is not None
-        return _specifier(f"=={match[1].rstrip('.')}{'.*' if fuzzy and not pinned else ''}")
-    return _specifier(text)
-
-
-def _specifier(text: str) -> SpecifierSet | None:
-    """`text` as pip reads it, local versions ("0.2.0+d93fd3b") taken for the public ones."""
-    try:
-        return SpecifierSet(re.sub(r"\+[\w.]+", "", text))
-    except InvalidSpecifier:
-        return None
-
-
 def _line(text: str, needle: str) -> int:
     position = text.find(needle)
     return text.count("\n", 0, position) + 1 if position >= 0 else 0
@@ -212,8 +149,8 @@ def _yaml_lock(text: str) -> Found:
 
 
 def _pin(name: str, version: str, line: int) -> Found:
-    package = _NAMES.get(name.lower())
-    specifier = _specifier(f"=={version}") if package else None
+    package = NAMES.get(name.lower())
+    specifier = pip_specifier(f"=={version}") if package else None
     if package and specifier is not None:
         yield package, specifier, line
 
@@ -260,10 +197,10 @@ def _pyproject(text: str) -> Found:
     for group in groups:
         yield from _listed(_list(group), text, optional=True)
     poetry = _table(data, "tool", "poetry")
-    yield from _named(_table(poetry, "dependencies"), text, _poetry_specifier)
+    yield from _named(_table(poetry, "dependencies"), text, poetry_specifier)
     for group in _table(poetry, "group").values():
-        yield from _named(_table(group, "dependencies"), text, _poetry_specifier, optional=True)
-    yield from _named(_table(poetry, "dev-dependencies"), text, _poetry_specifier, optional=True)
+        yield from _named(_table(group, "dependencies"), text, poetry_specifier, optional=True)
+    yield from _named(_table(poetry, "dev-dependencies"), text, poetry_specifier, optional=True)
     yield from _pixi_tables(_table(data, "tool", "pixi"), text)
 
 
@@ -273,14 +210,14 @@ def _pixi(text: str) -> Found:
 
 def _pixi_tables(data: dict[str, Any], text: str) -> Found:
     for table in (data, *_table(data, "feature").values()):
-        yield from _named(_table(table, "dependencies"), text, _conda_specifier)
-        yield from _named(_table(table, "pypi-dependencies"), text, _conda_specifier)
+        yield from _named(_table(table, "dependencies"), text, conda_specifier)
+        yield from _named(_table(table, "pypi-dependencies"), text, conda_specifier)
 
 
 def _pipfile(text: str) -> Found:
     data = _load_toml(text)
-    yield from _named(_table(data, "packages"), text, _poetry_specifier)
-    yield from _named(_table(data, "dev-packages"), text, _poetry_specifier, optional=True)
+    yield from _named(_table(data, "packages"), text, poetry_specifier)
+    yield from _named(_table(data, "dev-packages"), text, poetry_specifier, optional=True)
 
 
 def _listed(requirements: Iterable[str], text: str, *, optional: bool = False) -> Found:
@@ -299,7 +236,7 @@ def _named(
     optional: bool = False,
 ) -> Found:
     for name, value in table.items():
-        package = _NAMES.get(name.lower())
+        package = NAMES.get(name.lower())
         if package is None:
             continue
         match = re.search(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]", text, re.MULTILINE)
@@ -378,8 +315,8 @@ def _environment(text: str) -> Found:
                 yield *parsed, number
             continue
         conda = re.match(r"(?:[\w-]+::)?([\w-]+)\s*(.*)$", item)
-        package = _NAMES.get(conda[1].lower()) if conda else None
-        specifier = _conda_specifier(conda[2]) if package else None
+        package = NAMES.get(conda[1].lower()) if conda else None
+        specifier = conda_specifier(conda[2]) if package else None
         if package and specifier is not None:
             yield package, specifier, number
 
@@ -396,7 +333,7 @@ _PIP = re.compile(
 
 def file_statements(text: str) -> list[Statement]:
     """What a script (PEP 723) or a notebook (`!pip install`) says of its own dependencies."""
-    if not _MENTION.search(text):
+    if not MENTION.search(text):
         return []
     statements = []
     block = _SCRIPT_BLOCK.search(text)
