@@ -90,9 +90,23 @@ def _is_between_normals(total: Value) -> bool:
     return len(total.args) > 2 and bool(squares) and any(n < 0 for n in numbers)
 
 
+def _logarithms_of(value: Value) -> list[Value]:
+    """a and b of log a - log b, or of log(a / b)."""
+    core = stripped(value)
+    if core.op == "log" and core.args[0].core.op == "div":
+        return [a.core for a in core.args[0].core.args]
+    if not is_difference(core):
+        return []
+    logs = [t.args[0].core if t.op == "neg" else t for t in terms(core)]
+    return [t.args[0].core for t in logs if t.op == "log"]
+
+
 def _expected_gap(parts: list[Value]) -> bool:
-    """Factors p * (log p - log q), whose sum is a KL divergence."""
+    """Factors p * (log p - log q) or p * log(p / q), whose sum is a KL divergence."""
     for part in parts:
+        logarithms = [a for other in parts if other is not part for a in _logarithms_of(other)]
+        if len(logarithms) == 2 and part.core in logarithms:
+            return True
         if part.op == "exp":
             for other in parts:
                 # p = exp(x) / sum: x may be a difference itself, from the largest logit

@@ -65,9 +65,10 @@ rule = Rule(
     program="loss",
     needs=(
         ("clamp", "clip", "clamp_", "clip_", "where", "kl_divergence", "kl_div", "clamp_max",
-         "minimum", "hardtanh", "Hardtanh", "log_prob", r"re:\bmin\(", r"re:\bexp\b(?s:.*)\bexp\b",
+         "minimum", "hardtanh", "Hardtanh", "log_prob", "gather", "take_along_dim", r"re:\bmin\(", r"re:\bexp\b(?s:.*)\bexp\b",
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
-        ("exp", "exp_", "expm1", "div", "true_divide", "divide", r"re:\be\s*\*\*", r"re:\b1(?:\.0*)?\s*-", r"re:\b0?\.\d+\s*,",
+        ("exp", "exp_", "expm1", "div", "true_divide", "divide", "gather", "take_along_dim",
+         "kl_divergence", "kl_div", r"re:\be\s*\*\*", r"re:\b1(?:\.0*)?\s*-", r"re:\b0?\.\d+\s*,",
          r"re:\b(?:min|minimum|max|maximum)\([^\n]+,"),
         ("*", "mul", "multiply", "mul_", "addcmul", "einsum", "bmm", "matmul", "dot", "@"),
     ),
