@@ -291,9 +291,16 @@ def _is_simulated(term: Value, loop: Loop, total: Value | None = None) -> bool:
     starts = {
         c.start
         for c in loop.carried.values()
-        if c.start is not total and not (c.step.core.op == "mul" and c.start in c.step.core.args)
+        if c.start is not total and not _counts_or_discounts(c.start.core, c.step.core)
     }
     return any(v in starts for v in walk(term, through_calls=True))
+
+
+def _counts_or_discounts(start: Value, step: Value) -> bool:
+    """Whether a variable is multiplied by something in each step, or counts the steps."""
+    if step.op not in ("mul", "add") or start not in step.args:
+        return False
+    return step.op == "mul" or all(a is start or a.number is not None for a in step.args)
 
 
 def _is_reported(file: FileModel, value: Value) -> bool:
