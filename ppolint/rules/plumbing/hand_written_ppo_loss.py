@@ -68,7 +68,7 @@ rule = Rule(
          "minimum", "hardtanh", "Hardtanh", "log_prob", r"re:\bmin\(", r"re:\bexp\b(?s:.*)\bexp\b",
          r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
         ("exp", "exp_", "expm1", "div", "true_divide", "divide", r"re:\be\s*\*\*", r"re:\b1(?:\.0*)?\s*-", r"re:\b0?\.\d+\s*,",
-         r"re:\b(?:min|minimum|max|maximum)\([^\n]+,", r"re:prob\w*\([^\n]*\)\s*/"),
+         r"re:\b(?:min|minimum|max|maximum)\([^\n]+,"),
         ("*", "mul", "multiply", "mul_", "addcmul", "einsum", "bmm", "matmul", "dot", "@"),
     ),
     summary="A clipped or KL-penalised PPO surrogate written by hand.",
