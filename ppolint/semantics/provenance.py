@@ -6,7 +6,8 @@ how it was computed, never because of its name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.program import AllocSite
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "action", "policy"
 _STEPS = frozenset({"step", "step_env"})
+# What the variables are called that a look at an environment is taken apart to.
+_SAYS = {
+    REWARD: re.compile(r"(?i)rew(ard)?s?(?![a-z])"),
+    DONE: re.compile(r"(?i)done|over|terminal|terminated|end(ed)?$|firsts?$"),
+}
+_ACTS = frozenset({"step", "act"})  # where it replies nothing
 _REPLIES = frozenset({"recv", "step_wait"})
 # What the parts of a reply are called, where it is one object or a dict.
 _FIELDS = {
@@ -41,6 +48,8 @@ class _Steps:
     calls: tuple[Value, ...]
     actions: frozenset[Value]
     five: frozenset[Value]
+    # What is shown by another call than the step.
+    shown: dict[Value, str] = field(default_factory=dict)
 
 
 def steps_of(file: FileModel) -> _Steps:
@@ -68,7 +77,67 @@ def steps_of(file: FileModel) -> _Steps:
             five.add(call)
         for arg in call.args[1:]:
             actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
-    return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+    shown: dict[Value, str] = {}
+    if not any(call.args[0].data in _STEPS for call in calls if call.args[0].op == "attr"):
+        shown, looks, environments = _shown_apart(file)
+        if shown:
+            calls, actions = [*looks], _given_to_steps(file, environments)
+    return _Steps(tuple(calls), frozenset(actions), frozenset(five), shown)
+
+
+def _shown_apart(file: FileModel) -> tuple[dict[Value, str], set[Value], set[Value]]:
+    """What `x.look()` shows of an x whose `x.step(action)` replies nothing: the roles of its parts,
+    the calls, and the environments. The variables that it is taken apart to say which part is the
+    reward, and which the end of an episode."""
+    methods = [e for e in file.events if e.kind == "method" and e.base is not None]
+    stepped = {
+        e.base.core
+        for e in methods
+        if e.key in _ACTS and len(e.args) == 1 and e.site.loops()
+        if not file.users(e.value.core) and e.value.core.op != "tuple"
+    }
+    looks = [e for e in methods if e.base.core in stepped and not e.args] if stepped else []
+    named = {e.value.core: str(e.key) for e in file.events if looks and e.kind == "bind"}
+    roles: dict[Value, str] = {}
+    calls: set[Value] = set()
+    environments: set[Value] = set()
+    for look in looks:
+        whole = look.value.core
+        parts = whole.args if whole.op == "tuple" else _items(file, whole)
+        shown = {_only(part): _said(named[part.core]) for part in parts if part.core in named}
+        made = next((v for part in parts for v in walk(part) if v.op == "call"), None)
+        if made is not None and len(shown) > 2 and {REWARD, DONE} <= set(shown.values()):
+            roles.update(shown)
+            calls.add(made)
+            environments.add(look.base.core)
+    return roles, calls, environments
+
+
+def _only(part: Value) -> Value:
+    """What is alone in a list: `reward` of `torch.tensor([reward])`."""
+    literal = literal_members(part.core)
+    return literal[0].core if len(literal) == 1 else part.core
+
+
+def _items(file: FileModel, whole: Value) -> list[Value]:
+    return [u for u in file.users(whole) if u.op == "item" and u.args[0].core is whole]
+
+
+def _said(name: str) -> str:
+    return next((role for role, says in _SAYS.items() if says.search(name)), OBSERVATION)
+
+
+def _given_to_steps(file: FileModel, environments: set[Value]) -> set[Value]:
+    """The actions of steps that reply nothing."""
+    return {
+        value
+        for event in file.events
+        if event.kind == "method" and event.key in _ACTS and event.base is not None
+        if event.base.core in environments
+        for arg in event.args
+        for value in walk(arg.core, through_calls=True)
+        if _may_be_action(value)
+    }
 
 
 def _is_named(value: Value, call: Value) -> bool:
@@ -130,6 +199,7 @@ class Provenance:
         self.steps = set(steps.calls)
         self.five = steps.five
         self.actions = steps.actions
+        self.shown = steps.shown
         self._memo: dict[Value, frozenset[str]] = {}
         self._observations: dict[Value, bool] = {}
 
@@ -206,6 +276,8 @@ class Provenance:
         )
 
     def _step_part(self, value: Value) -> str | None:
+        if self.shown:
+            return self.shown.get(value)
         if value.op == "item" and value.args[0].core in self.steps:
             index = value.args[1].number
             if index == 0:
