@@ -35,7 +35,7 @@ def handed_out(
     `named` tells the roles that a field may have by its name.
     """
     lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
-    if len(lists) < 2 or not _has_policy_gradient(file):
+    if len(lists) < 2 or not has_policy_gradient(file):
         return []
     loop = _loop(lists)
     if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
@@ -151,6 +151,17 @@ def _is_drawn(file: FileModel, iterable: Value) -> bool:
     return False
 
 
-def _has_policy_gradient(file: FileModel) -> bool:
+def has_policy_gradient(file: FileModel) -> bool:
     """Whether a log-probability is multiplied with something."""
-    return any(is_log_prob(factor) for product in file.of_op("mul") for factor in product.args)
+    return any(
+        is_log_prob(factor) or _is_called_log_prob(factor)
+        for product in file.of_op("mul")
+        for factor in product.args
+    )
+
+
+def _is_called_log_prob(value: Value) -> bool:
+    """`policy.get_logprob(x, a)`, of which nothing but the name is known."""
+    core = value.core
+    callee = core.args[0] if core.op == "call" else core
+    return callee.op == "attr" and _LOG_PROB.search(str(callee.data)) is not None

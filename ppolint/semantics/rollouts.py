@@ -22,6 +22,7 @@ from ppolint.semantics.consumption import (
     without_episodes,
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
+from ppolint.semantics.dynamics import acted_out
 from ppolint.semantics.handouts import handed_out, made_for_workers, noted_down
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
@@ -95,6 +96,7 @@ def rollouts(file: FileModel) -> list[Rollout]:
         if found is None:
             gathered = handed_out(file, group, _named_roles)
             gathered = gathered or noted_down(file, group, _named_roles)
+            gathered = gathered or acted_out(file, group, _named_roles)
             found = _rollout(file, "lists", gathered, None) if gathered else None
         if found is not None:
             out.append(found)
