@@ -116,8 +116,9 @@ class Containers:
         return out
 
     def _take(self, event: Event) -> None:
-        if event.kind == "bind" and event.value.core.op == "fn" and event.value.core.data == "cat":
-            self._concatenated(event)
+        if event.kind in ("bind", "setattr"):
+            if event.value.core.op == "fn" and event.value.core.data == "cat":
+                self._concatenated(event)
         if event.base is None:
             return
         if event.kind == "method":
@@ -141,11 +142,15 @@ class Containers:
                 self._fill(event.base.args[0], event.args[-1], event, False)
 
     def _concatenated(self, event: Event) -> None:
-        """x = torch.cat([x, new]): the container is the variable."""
+        """x = torch.cat([x, new]): the container is the variable, or the attribute."""
         from ppolint.semantics.operations import elements
 
         parts = elements(event.value) or event.value.core.args
-        carries = [p for p in parts if p.core.op == "carry"]
+        if event.kind == "setattr" and event.base is not None:
+            before = self.file.values.attr(event.base, event.key).core
+            carries = [p for p in parts if p.core is before]
+        else:
+            carries = [p for p in parts if p.core.op == "carry"]
         if len(parts) == 2 and carries:
             self._fill(carries[0], parts[-1], event, True)
 
@@ -167,7 +172,7 @@ class Containers:
 
     def _fill_one(self, container: Container, value: Value, event: Event, array: bool) -> None:
         container.fills.append(event)
-        if event.kind == "bind":
+        if event.kind in ("bind", "setattr"):
             container.array = False  # it grows
         core = value.core
         if core.op == "tuple" and (not array or len(core.args) > 2):

@@ -56,6 +56,7 @@ _FIELD_NAMES = {
 _OF_POLICY = re.compile(
     r"(?i)log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|advantages?)(_|$)"
 )
+_LOG_PROB = re.compile(r"(?i)log_?p")
 
 
 @dataclass(eq=False, slots=True)
@@ -278,7 +279,8 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     several = len([n for n in named.values() if n]) >= 3
     opaque = len(fields) >= 3 and len(by_name) >= 3 and several
     store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
-    if REWARD in by_name and POLICY in roles and len(fields) >= 2:
+    told = any(_LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
+    if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
     if store and not sampled and not ring and not any(c.bounded for c in store):
         return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
@@ -308,7 +310,7 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     arrays = [c for c in holders if c.array]
     if len(arrays) >= 3:
         return _rollout(file, "buffer", arrays, None)
-    lists = [c for c in holders if not c.array and (c.roles or not seen)]
+    lists = [c for c in holders if not c.array and (c.roles or told or not seen)]
     return _rollout(file, "lists", lists, None) if lists else None
 
 
