@@ -235,6 +235,8 @@ class Containers:
             if not sources and cls is not None:
                 made = [*cls.attributes.get(name, ()), *_constant(cls, name)]
                 sources = [d.core for d in made if self._allocation(d.core) is not None]
+            if not sources and cls is None:
+                sources = self._columns(base, name)
             if not sources or (cls is not None and self._is_replaced(cls, name)):
                 return None, (), None, ""
             if cls is not None and cls.module.main:
@@ -289,6 +291,12 @@ class Containers:
             outer, field_name = parent
             return core, ("value", outer.id, field_name), None, field_name
         return core, ("value", core.id), None, ""
+
+    def _columns(self, base: Value, name: str) -> list[Value]:
+        """The container that a record of another file is given as `name`: `Rows(reward=[])`."""
+        made = [v for v in self.file.resolve(base) if v.op == "call" and v.args[0].op == "ref"]
+        given = [self.file.keywords(call).get(name) for call in made]
+        return [v.core for v in given if v is not None and self._allocation(v.core) is not None]
 
     @cached_property
     def _literals(self) -> dict[Value, tuple[Value, str]]:

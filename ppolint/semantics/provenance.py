@@ -34,6 +34,8 @@ _FIELDS = {
     ),
     **dict.fromkeys(("done", "dones", "terminated", "local_done"), DONE),
 }
+# What they may be called where the reply is an object that is kept: `self.seen = env.step(action)`.
+_KEPT_FIELDS = {**_FIELDS, "state": OBSERVATION, "terminal": DONE}
 _ELEMENTWISE = frozenset(
     {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
 )
@@ -50,6 +52,8 @@ class _Steps:
     five: frozenset[Value]
     # What is shown by another call than the step.
     shown: dict[Value, str] = field(default_factory=dict)
+    # The attributes that replies are kept in.
+    kept: frozenset[Value] = frozenset()
 
 
 def steps_of(file: FileModel) -> _Steps:
@@ -61,6 +65,8 @@ def steps_of(file: FileModel) -> _Steps:
         # a worker process that is told to step
         if event.kind == "method" and event.key == "send" and event.args:
             actions.update(v for v in walk(event.args[0].core) if _may_be_action(v))
+    holders = _holders(file)
+    kept: set[Value] = set()
     for call in file.of_op("call"):
         if not _is_step(call):
             continue
@@ -70,7 +76,10 @@ def steps_of(file: FileModel) -> _Steps:
         # one reply, or one for each name: env.step(action)[team].rewards
         replies = [call, *(u for u in file.users(call) if _is_named(u, call))]
         fields = {_field(u) for reply in replies for u in file.users(reply)}
-        if not (indices & {1, 2, 3} or REWARD in fields):
+        held = holders.get(call)
+        if held is not None and REWARD in {_kept_field(u) for u in file.users(held)}:
+            kept.add(held)
+        elif not (indices & {1, 2, 3} or REWARD in fields):
             continue
         calls.append(call)
         if 4 in indices:
@@ -82,7 +91,17 @@ def steps_of(file: FileModel) -> _Steps:
         shown, looks, environments = _shown_apart(file)
         if shown:
             calls, actions = [*looks], _given_to_steps(file, environments)
-    return _Steps(tuple(calls), frozenset(actions), frozenset(five), shown)
+    return _Steps(tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept))
+
+
+def _holders(file: FileModel) -> dict[Value, Value]:
+    """The attributes that the replies of steps are kept in."""
+    return {
+        event.value.core: file.values.attr(event.base, event.key).core
+        for event in file.events
+        if event.kind == "setattr" and event.base is not None and event.value.core.op == "call"
+        if _is_step(event.value.core)
+    }
 
 
 def _shown_apart(file: FileModel) -> tuple[dict[Value, str], set[Value], set[Value]]:
@@ -154,6 +173,11 @@ def _field(value: Value) -> str | None:
     return _FIELDS.get(name) if isinstance(name, str) else None
 
 
+def _kept_field(value: Value) -> str | None:
+    """The role of `self.seen.state1`, where `self.seen` keeps the reply of a step."""
+    return _KEPT_FIELDS.get(str(value.data).rstrip("01")) if value.op == "attr" else None
+
+
 def _is_step(call: Value) -> bool:
     """`x.step(action)`, a worker's reply, or `zip(*[worker.recv() for ...])`."""
     callee = call.args[0]
@@ -200,6 +224,7 @@ class Provenance:
         self.five = steps.five
         self.actions = steps.actions
         self.shown = steps.shown
+        self.kept = steps.kept
         self._memo: dict[Value, frozenset[str]] = {}
         self._observations: dict[Value, bool] = {}
 
@@ -288,6 +313,8 @@ class Provenance:
                 return DONE
         if value.op in ("attr", "item"):
             reply = value.args[0].core
+            if reply in self.kept:
+                return _kept_field(value)
             if any(reply is part or _is_named(reply, part) for part in self._calls(reply)):
                 return _field(value)
         return None
