@@ -25,7 +25,7 @@ _NEW = frozenset({"new_zeros", "new_empty", "new_ones", "new_full", "new_tensor"
 _WRITERS = frozenset({"copy_", "fill_"})
 _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
 _PARTS = frozenset({"select", "narrow"})
-_SHARED = frozenset({"share_memory_", "pin_memory"})
+_MOVES = frozenset({"share_memory_", "pin_memory", "to", "cuda", "cpu", "float", "long", "double"})
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 _FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
@@ -348,14 +348,17 @@ class Containers:
         )
 
     def is_array(self, core: Value) -> bool:
-        """Whether a value is a new array, also one in shared memory."""
-        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _SHARED:
-            core = core.args[0].args[0].core
+        """Whether a value is a new array, also one in shared memory or on another device."""
+        core = _unmoved(core)
+        if core.op in ("phi", "where"):
+            parts = core.args[core.op == "where" :]
+            return all(self.is_array(part.core) for part in parts)
         made = self._allocation(core) if core.op == "call" else None
         return made is not None and made[0]
 
     def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
         """(is an array, where it was made, has a bound) of a value that is a new container."""
+        core = _unmoved(core)
         if core.op == "alloc":
             site = core.data
             assert isinstance(site, AllocSite)
@@ -399,6 +402,17 @@ def _element(core: Value) -> Value:
         return core
     made = core.args[0].core
     return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
+
+
+def _unmoved(core: Value) -> Value:
+    """What is moved or cast: `torch.zeros(8)` of `torch.zeros(8).cuda()`."""
+    while True:
+        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _MOVES:
+            core = core.args[0].args[0].core
+        elif core.op == "fn" and core.data in _MOVES:
+            core = core.args[0].core
+        else:
+            return core
 
 
 def _whole(core: Value) -> Value | None:

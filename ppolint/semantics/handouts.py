@@ -22,7 +22,7 @@ from ppolint.semantics.values import Value, walk
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
-_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?)(_|$)")
+_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
 _LOG_PROB = re.compile(r"(?i)log_?p")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
