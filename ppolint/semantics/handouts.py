@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
 _LOG_PROB = re.compile(r"(?i)log_?p")
+_ADVANTAGE = re.compile(r"(?i)advantage|(^|_)advs?(_|$)")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
 
@@ -53,6 +54,49 @@ def handed_out(
     if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
         return []
     return found if all(r.loops & loop.mask for r in records) else []
+
+
+def handed_on(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of the very records that a loop runs over, whose fields are read later; else none."""
+    if not has_policy_gradient(file):
+        return []
+    found = []
+    for container in group:
+        loops = {fill.site.loops()[-1:] for fill in container.fills if fill.args}
+        loop = next(iter(loops))[0] if len(loops) == 1 and loops != {()} else None
+        if container.array or container.owner is not None or not container.creation:
+            continue
+        if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
+            continue
+        fills = [fill.args[-1].core for fill in container.fills if fill.args]
+        if all(f.op == "elem" and f.loops & loop.mask for f in fills):
+            read = {role for name in _read_fields(file, container) for role in named(name)}
+            if {OBSERVATION, ACTION, REWARD} <= read and _is_emptied(file, container, loop):
+                found.append(container)
+    return found
+
+
+def _read_fields(file: FileModel, container: Container) -> set[str]:
+    """The attributes of the elements of a list that are read anywhere."""
+    held = container.value.core
+    return {
+        str(user.data)
+        for element in file.users(held)
+        if element.op == "elem"
+        for user in file.users(element)
+        if user.op == "attr"
+    }
+
+
+def is_record_of_policy(file: FileModel, container: Container) -> bool:
+    """Whether a container keeps records with fields for log-probabilities and advantages."""
+    records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
+    return any(
+        any(map(_LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
+        for fields in records
+    )
 
 
 def noted_down(

@@ -23,7 +23,13 @@ from ppolint.semantics.consumption import (
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
 from ppolint.semantics.dynamics import acted_out
-from ppolint.semantics.handouts import handed_out, made_for_workers, noted_down
+from ppolint.semantics.handouts import (
+    handed_on,
+    handed_out,
+    is_record_of_policy,
+    made_for_workers,
+    noted_down,
+)
 from ppolint.semantics.program import Class, Event, Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -96,6 +102,7 @@ def rollouts(file: FileModel) -> list[Rollout]:
         found = _of_function(file, provenance, group)
         if found is None:
             gathered = handed_out(file, group, _named_roles)
+            gathered = gathered or handed_on(file, group, _named_roles)
             gathered = gathered or noted_down(file, group, _named_roles)
             gathered = gathered or acted_out(file, group, _named_roles)
             found = _rollout(file, "lists", gathered, None) if gathered else None
@@ -282,6 +289,7 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     told = any(_LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
     if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
+    store = store or [c for c in filled if is_record_of_policy(file, c)]
     if store and not sampled and not ring and not any(c.bounded for c in store):
         return _rollout(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
     if not (seen or opaque) and not sampled and not ring:
@@ -308,7 +316,8 @@ def _of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | N
     if not (seen or (opaque and policy)) and not filled:
         return None
     arrays = [c for c in holders if c.array]
-    if len(arrays) >= 3:
+    structured = [c for c in arrays if {REWARD, POLICY} < c.roles and len(c.roles) >= 4]
+    if len(arrays) >= 3 or structured:
         return _rollout(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or told or not seen)]
     return _rollout(file, "lists", lists, None) if lists else None
