@@ -14,8 +14,8 @@ from ppolint.semantics.provenance import literal_members, steps_of
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
+    from ppolint.semantics.experience import Rollout
     from ppolint.semantics.model import FileModel
-    from ppolint.semantics.rollouts import Rollout
 
 _SAMPLERS = frozenset(
     {

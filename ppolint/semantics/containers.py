@@ -25,7 +25,7 @@ _NEW = frozenset({"new_zeros", "new_empty", "new_ones", "new_full", "new_tensor"
 _WRITERS = frozenset({"copy_", "fill_"})
 _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
 _PARTS = frozenset({"select", "narrow"})
-_SHARED = frozenset({"share_memory_", "pin_memory"})
+_MOVES = frozenset({"share_memory_", "pin_memory", "to", "cuda", "cpu", "float", "long", "double"})
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 _FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
@@ -116,8 +116,9 @@ class Containers:
         return out
 
     def _take(self, event: Event) -> None:
-        if event.kind == "bind" and event.value.core.op == "fn" and event.value.core.data == "cat":
-            self._concatenated(event)
+        if event.kind in ("bind", "setattr"):
+            if event.value.core.op == "fn" and event.value.core.data == "cat":
+                self._concatenated(event)
         if event.base is None:
             return
         if event.kind == "method":
@@ -141,11 +142,15 @@ class Containers:
                 self._fill(event.base.args[0], event.args[-1], event, False)
 
     def _concatenated(self, event: Event) -> None:
-        """x = torch.cat([x, new]): the container is the variable."""
+        """x = torch.cat([x, new]): the container is the variable, or the attribute."""
         from ppolint.semantics.operations import elements
 
         parts = elements(event.value) or event.value.core.args
-        carries = [p for p in parts if p.core.op == "carry"]
+        if event.kind == "setattr" and event.base is not None:
+            before = self.file.values.attr(event.base, event.key).core
+            carries = [p for p in parts if p.core is before]
+        else:
+            carries = [p for p in parts if p.core.op == "carry"]
         if len(parts) == 2 and carries:
             self._fill(carries[0], parts[-1], event, True)
 
@@ -167,7 +172,7 @@ class Containers:
 
     def _fill_one(self, container: Container, value: Value, event: Event, array: bool) -> None:
         container.fills.append(event)
-        if event.kind == "bind":
+        if event.kind in ("bind", "setattr"):
             container.array = False  # it grows
         core = value.core
         if core.op == "tuple" and (not array or len(core.args) > 2):
@@ -230,6 +235,8 @@ class Containers:
             if not sources and cls is not None:
                 made = [*cls.attributes.get(name, ()), *_constant(cls, name)]
                 sources = [d.core for d in made if self._allocation(d.core) is not None]
+            if not sources and cls is None:
+                sources = self._columns(base, name)
             if not sources or (cls is not None and self._is_replaced(cls, name)):
                 return None, (), None, ""
             if cls is not None and cls.module.main:
@@ -285,6 +292,12 @@ class Containers:
             return core, ("value", outer.id, field_name), None, field_name
         return core, ("value", core.id), None, ""
 
+    def _columns(self, base: Value, name: str) -> list[Value]:
+        """The container that a record of another file is given as `name`: `Rows(reward=[])`."""
+        made = [v for v in self.file.resolve(base) if v.op == "call" and v.args[0].op == "ref"]
+        given = [self.file.keywords(call).get(name) for call in made]
+        return [v.core for v in given if v is not None and self._allocation(v.core) is not None]
+
     @cached_property
     def _literals(self) -> dict[Value, tuple[Value, str]]:
         """The containers in a dict that is written out, with the dict and their names in it."""
@@ -335,14 +348,17 @@ class Containers:
         )
 
     def is_array(self, core: Value) -> bool:
-        """Whether a value is a new array, also one in shared memory."""
-        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _SHARED:
-            core = core.args[0].args[0].core
+        """Whether a value is a new array, also one in shared memory or on another device."""
+        core = _unmoved(core)
+        if core.op in ("phi", "where"):
+            parts = core.args[core.op == "where" :]
+            return all(self.is_array(part.core) for part in parts)
         made = self._allocation(core) if core.op == "call" else None
         return made is not None and made[0]
 
     def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
         """(is an array, where it was made, has a bound) of a value that is a new container."""
+        core = _unmoved(core)
         if core.op == "alloc":
             site = core.data
             assert isinstance(site, AllocSite)
@@ -386,6 +402,17 @@ def _element(core: Value) -> Value:
         return core
     made = core.args[0].core
     return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
+
+
+def _unmoved(core: Value) -> Value:
+    """What is moved or cast: `torch.zeros(8)` of `torch.zeros(8).cuda()`."""
+    while True:
+        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _MOVES:
+            core = core.args[0].args[0].core
+        elif core.op == "fn" and core.data in _MOVES:
+            core = core.args[0].core
+        else:
+            return core
 
 
 def _whole(core: Value) -> Value | None:

@@ -36,6 +36,7 @@ _SIGNS = tuple(sign.encode() for sign in (".step(", *sorted(ENVIRONMENT_PACKAGES
 _LARGE = 400
 _SHARE = 0.05
 _REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
+_LOG_PROBS = re.compile(r"(?i)log_?prob")
 _LINE = 300
 
 
@@ -143,8 +144,11 @@ class Program:
 
 
 def speaks_of_rewards(text: str) -> bool:
-    """Whether a text names rewards: weak evidence, for containers whose contents are opaque."""
-    return _REWARDS.search(text) is not None
+    """Whether a text names rewards, or advantages and log-probabilities: weak evidence, for
+    containers whose contents are opaque."""
+    return _REWARDS.search(text) is not None or (
+        "advantages" in text and _LOG_PROBS.search(text) is not None
+    )
 
 
 def speaks_of_environments(text: str, imports: frozenset[str] | None = None) -> bool:

@@ -22,8 +22,9 @@ from ppolint.semantics.values import Value, walk
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
-_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?)(_|$)")
+_OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
 _LOG_PROB = re.compile(r"(?i)log_?p")
+_ADVANTAGE = re.compile(r"(?i)advantage|(^|_)advs?(_|$)")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ def handed_out(
     `named` tells the roles that a field may have by its name.
     """
     lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
-    if len(lists) < 2 or not _has_policy_gradient(file):
+    if len(lists) < 2 or not has_policy_gradient(file):
         return []
     loop = _loop(lists)
     if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
@@ -53,6 +54,49 @@ def handed_out(
     if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
         return []
     return found if all(r.loops & loop.mask for r in records) else []
+
+
+def handed_on(
+    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
+) -> list[Container]:
+    """The lists of the very records that a loop runs over, whose fields are read later; else none."""
+    if not has_policy_gradient(file):
+        return []
+    found = []
+    for container in group:
+        loops = {fill.site.loops()[-1:] for fill in container.fills if fill.args}
+        loop = next(iter(loops))[0] if len(loops) == 1 and loops != {()} else None
+        if container.array or container.owner is not None or not container.creation:
+            continue
+        if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
+            continue
+        fills = [fill.args[-1].core for fill in container.fills if fill.args]
+        if all(f.op == "elem" and f.loops & loop.mask for f in fills):
+            read = {role for name in _read_fields(file, container) for role in named(name)}
+            if {OBSERVATION, ACTION, REWARD} <= read and _is_emptied(file, container, loop):
+                found.append(container)
+    return found
+
+
+def _read_fields(file: FileModel, container: Container) -> set[str]:
+    """The attributes of the elements of a list that are read anywhere."""
+    held = container.value.core
+    return {
+        str(user.data)
+        for element in file.users(held)
+        if element.op == "elem"
+        for user in file.users(element)
+        if user.op == "attr"
+    }
+
+
+def is_record_of_policy(file: FileModel, container: Container) -> bool:
+    """Whether a container keeps records with fields for log-probabilities and advantages."""
+    records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
+    return any(
+        any(map(_LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
+        for fields in records
+    )
 
 
 def noted_down(
@@ -151,6 +195,17 @@ def _is_drawn(file: FileModel, iterable: Value) -> bool:
     return False
 
 
-def _has_policy_gradient(file: FileModel) -> bool:
+def has_policy_gradient(file: FileModel) -> bool:
     """Whether a log-probability is multiplied with something."""
-    return any(is_log_prob(factor) for product in file.of_op("mul") for factor in product.args)
+    return any(
+        is_log_prob(factor) or _is_called_log_prob(factor)
+        for product in file.of_op("mul")
+        for factor in product.args
+    )
+
+
+def _is_called_log_prob(value: Value) -> bool:
+    """`policy.get_logprob(x, a)`, of which nothing but the name is known."""
+    core = value.core
+    callee = core.args[0] if core.op == "call" else core
+    return callee.op == "attr" and _LOG_PROB.search(str(callee.data)) is not None

@@ -28,11 +28,11 @@ from ppolint.semantics.spans import Spans
 from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
+    from ppolint.semantics.experience import Rollout
     from ppolint.semantics.names import Names
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
     from ppolint.semantics.recurrence import Recursion
-    from ppolint.semantics.rollouts import Rollout
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
 

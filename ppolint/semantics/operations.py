@@ -299,6 +299,12 @@ def _masked_fill(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None
     return v.where(args[1], args[2], args[0])
 
 
+def _masked_scatter(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
+    if len(args) != 3:
+        return None
+    return v.where(args[1], args[2], args[0])
+
+
 def _addcmul(v: Values, args: Sequence[Value], kw: Keywords) -> Value | None:
     if len(args) != 3:
         return None
@@ -410,6 +416,7 @@ _ARITHMETIC: dict[str, Handler] = {
     "addcdiv": _addcdiv,
     "lerp": _lerp,
     "masked_fill": _masked_fill,
+    "masked_scatter": _masked_scatter,
     "ones_like": lambda v, args, kw: v.make("wrap", (v.one, args[0]), "ones_like"),
     "flip": _flip,
     "flipud": _flip,

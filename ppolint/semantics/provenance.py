@@ -6,7 +6,8 @@ how it was computed, never because of its name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.program import AllocSite
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 REWARD, DONE, OBSERVATION, ACTION, POLICY = "reward", "done", "observation", "action", "policy"
 _STEPS = frozenset({"step", "step_env"})
+# What the variables are called that a look at an environment is taken apart to.
+_SAYS = {
+    REWARD: re.compile(r"(?i)rew(ard)?s?(?![a-z])"),
+    DONE: re.compile(r"(?i)done|over|terminal|terminated|end(ed)?$|firsts?$"),
+}
+_ACTS = frozenset({"step", "act"})  # where it replies nothing
 _REPLIES = frozenset({"recv", "step_wait"})
 # What the parts of a reply are called, where it is one object or a dict.
 _FIELDS = {
@@ -27,6 +34,8 @@ _FIELDS = {
     ),
     **dict.fromkeys(("done", "dones", "terminated", "local_done"), DONE),
 }
+# What they may be called where the reply is an object that is kept: `self.seen = env.step(action)`.
+_KEPT_FIELDS = {**_FIELDS, "state": OBSERVATION, "terminal": DONE}
 _ELEMENTWISE = frozenset(
     {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
 )
@@ -41,6 +50,10 @@ class _Steps:
     calls: tuple[Value, ...]
     actions: frozenset[Value]
     five: frozenset[Value]
+    # What is shown by another call than the step.
+    shown: dict[Value, str] = field(default_factory=dict)
+    # The attributes that replies are kept in.
+    kept: frozenset[Value] = frozenset()
 
 
 def steps_of(file: FileModel) -> _Steps:
@@ -52,6 +65,8 @@ def steps_of(file: FileModel) -> _Steps:
         # a worker process that is told to step
         if event.kind == "method" and event.key == "send" and event.args:
             actions.update(v for v in walk(event.args[0].core) if _may_be_action(v))
+    holders = _holders(file)
+    kept: set[Value] = set()
     for call in file.of_op("call"):
         if not _is_step(call):
             continue
@@ -61,14 +76,87 @@ def steps_of(file: FileModel) -> _Steps:
         # one reply, or one for each name: env.step(action)[team].rewards
         replies = [call, *(u for u in file.users(call) if _is_named(u, call))]
         fields = {_field(u) for reply in replies for u in file.users(reply)}
-        if not (indices & {1, 2, 3} or REWARD in fields):
+        held = holders.get(call)
+        if held is not None and REWARD in {_kept_field(u) for u in file.users(held)}:
+            kept.add(held)
+        elif not (indices & {1, 2, 3} or REWARD in fields):
             continue
         calls.append(call)
         if 4 in indices:
             five.add(call)
         for arg in call.args[1:]:
             actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
-    return _Steps(tuple(calls), frozenset(actions), frozenset(five))
+    shown: dict[Value, str] = {}
+    if not any(call.args[0].data in _STEPS for call in calls if call.args[0].op == "attr"):
+        shown, looks, environments = _shown_apart(file)
+        if shown:
+            calls, actions = [*looks], _given_to_steps(file, environments)
+    return _Steps(tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept))
+
+
+def _holders(file: FileModel) -> dict[Value, Value]:
+    """The attributes that the replies of steps are kept in."""
+    return {
+        event.value.core: file.values.attr(event.base, event.key).core
+        for event in file.events
+        if event.kind == "setattr" and event.base is not None and event.value.core.op == "call"
+        if _is_step(event.value.core)
+    }
+
+
+def _shown_apart(file: FileModel) -> tuple[dict[Value, str], set[Value], set[Value]]:
+    """What `x.look()` shows of an x whose `x.step(action)` replies nothing: the roles of its parts,
+    the calls, and the environments. The variables that it is taken apart to say which part is the
+    reward, and which the end of an episode."""
+    methods = [e for e in file.events if e.kind == "method" and e.base is not None]
+    stepped = {
+        e.base.core
+        for e in methods
+        if e.key in _ACTS and len(e.args) == 1 and e.site.loops()
+        if not file.users(e.value.core) and e.value.core.op != "tuple"
+    }
+    looks = [e for e in methods if e.base.core in stepped and not e.args] if stepped else []
+    named = {e.value.core: str(e.key) for e in file.events if looks and e.kind == "bind"}
+    roles: dict[Value, str] = {}
+    calls: set[Value] = set()
+    environments: set[Value] = set()
+    for look in looks:
+        whole = look.value.core
+        parts = whole.args if whole.op == "tuple" else _items(file, whole)
+        shown = {_only(part): _said(named[part.core]) for part in parts if part.core in named}
+        made = next((v for part in parts for v in walk(part) if v.op == "call"), None)
+        if made is not None and len(shown) > 2 and {REWARD, DONE} <= set(shown.values()):
+            roles.update(shown)
+            calls.add(made)
+            environments.add(look.base.core)
+    return roles, calls, environments
+
+
+def _only(part: Value) -> Value:
+    """What is alone in a list: `reward` of `torch.tensor([reward])`."""
+    literal = literal_members(part.core)
+    return literal[0].core if len(literal) == 1 else part.core
+
+
+def _items(file: FileModel, whole: Value) -> list[Value]:
+    return [u for u in file.users(whole) if u.op == "item" and u.args[0].core is whole]
+
+
+def _said(name: str) -> str:
+    return next((role for role, says in _SAYS.items() if says.search(name)), OBSERVATION)
+
+
+def _given_to_steps(file: FileModel, environments: set[Value]) -> set[Value]:
+    """The actions of steps that reply nothing."""
+    return {
+        value
+        for event in file.events
+        if event.kind == "method" and event.key in _ACTS and event.base is not None
+        if event.base.core in environments
+        for arg in event.args
+        for value in walk(arg.core, through_calls=True)
+        if _may_be_action(value)
+    }
 
 
 def _is_named(value: Value, call: Value) -> bool:
@@ -83,6 +171,11 @@ def _field(value: Value) -> str | None:
     """The role of `reply.reward` and `reply["reward"]`."""
     name = value.data if value.op == "attr" else value.args[1].string if value.op == "item" else ""
     return _FIELDS.get(name) if isinstance(name, str) else None
+
+
+def _kept_field(value: Value) -> str | None:
+    """The role of `self.seen.state1`, where `self.seen` keeps the reply of a step."""
+    return _KEPT_FIELDS.get(str(value.data).rstrip("01")) if value.op == "attr" else None
 
 
 def _is_step(call: Value) -> bool:
@@ -130,6 +223,8 @@ class Provenance:
         self.steps = set(steps.calls)
         self.five = steps.five
         self.actions = steps.actions
+        self.shown = steps.shown
+        self.kept = steps.kept
         self._memo: dict[Value, frozenset[str]] = {}
         self._observations: dict[Value, bool] = {}
 
@@ -206,6 +301,8 @@ class Provenance:
         )
 
     def _step_part(self, value: Value) -> str | None:
+        if self.shown:
+            return self.shown.get(value)
         if value.op == "item" and value.args[0].core in self.steps:
             index = value.args[1].number
             if index == 0:
@@ -216,6 +313,8 @@ class Provenance:
                 return DONE
         if value.op in ("attr", "item"):
             reply = value.args[0].core
+            if reply in self.kept:
+                return _kept_field(value)
             if any(reply is part or _is_named(reply, part) for part in self._calls(reply)):
                 return _field(value)
         return None

@@ -102,17 +102,33 @@ def limit_by_sign(
 
 def is_signed_limit(limit: Value, parts: list[Value], others: list[Value]) -> bool:
     """(1 + e * sign(A)) * A or A + e * |A|, beside r * A."""
-    if not any(is_exponential_ratio(f) for f in others):
+    if not any(is_exponential_ratio(f) or is_quotient(f) for f in others):
         return False
     for part in parts:
         if part.op == "add" and any(t.number == 1 for t in part.args):
             for scale in (f for t in part.args for f in factors(t)):
-                if scale.op == "fn" and scale.data == "sign" and scale.args[0].core in others:
+                if _signed(scale.core) in others:
                     return True
     rest = [t for t in terms(limit) if t not in others and t.op != "neg"]
     return 0 < len(rest) == len(terms(limit)) - 1 and all(
         any(f.op == "abs" and f.args[0].core in others for f in factors(t)) for t in rest
     )
+
+
+def _signed(value: Value) -> Value | None:
+    """What a value is the sign of: sign(A), or 2 * (A > 0) - 1."""
+    if value.op == "fn" and value.data == "sign":
+        return value.args[0].core
+    if value.op != "add" or len(value.args) != 2 or not any(t.number == -1 for t in value.args):
+        return None
+    for term in value.args:
+        doubled = factors(term)
+        if len(doubled) == 2 and any(f.number == 2 for f in doubled):
+            for test in doubled:
+                if test.core.op == "cmp" and test.core.data in (">", ">="):
+                    left, right = test.core.args[0].core, test.core.args[1].core
+                    return left if right.number == 0 else None
+    return None
 
 
 def are_limits_of_product(clip: Value) -> bool:

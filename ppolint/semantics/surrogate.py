@@ -204,7 +204,8 @@ def _pessimistic(value: Value) -> tuple[Value, Value] | None:
                     if match is not None:
                         return match
                 if is_signed_limit(clipped, parts, others):
-                    return next(f for f in others if is_exponential_ratio(f)), clipped
+                    ratios = (f for f in others if is_exponential_ratio(f) or is_quotient(f))
+                    return next(ratios), clipped
                 # the clip of the whole product: clip(r * A, ...) beside r * A
                 if clipped.op == "clip" and clipped.args[0].core is plain:
                     if any(is_exponential_ratio(f) for f in others):

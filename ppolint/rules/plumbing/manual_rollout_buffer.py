@@ -59,7 +59,7 @@ rule = Rule(
     severity=Severity.WARNING,
     program="rollout",
     needs=(
-        ("step", "step_env", "recv", "step_wait", "reversed", "lfilter", r"re:(?i)rew",
+        ("step", "step_env", "recv", "step_wait", "reversed", "lfilter", r"re:(?i)rew", "advantages",
          r"re:(?:\.|['\"])r\b"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "new_zeros", "new_empty", "new_ones", "new_full", "class", "None", "randn", "cat"),

@@ -1,0 +1,256 @@
+"""Classes that gather experience: storages, memories, and agents that keep their own lists.
+
+The callers of a `store` method are often in another file; then the names of the fields say what
+they hold, and what the class does with them which kind of store it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.consumption import is_ring, is_sampled_by_class
+from ppolint.semantics.containers import Container, Containers
+from ppolint.semantics.experience import Rollout, assembled, is_experience, named_roles
+from ppolint.semantics.handouts import is_record_of_policy
+from ppolint.semantics.program import Class, Event
+from ppolint.semantics.provenance import POLICY, REWARD, literal_members
+from ppolint.semantics.values import Value
+
+if TYPE_CHECKING:
+    from ppolint.semantics.model import FileModel
+
+_UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul_"})
+_OF_POLICY = re.compile(
+    r"(?i)log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|advantages?)(_|$)"
+)
+_LOG_PROB = re.compile(r"(?i)log_?p")
+
+
+def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
+    fields = {c.name: c for c in mine}
+    if not fields or _is_environment(file, cls):
+        return None
+    filled = [c for c in mine if c.fills]
+    roles = set().union(*(c.roles for c in mine)) if mine else set()
+    named: dict[str, set[str]] = {name: named_roles(name) for name in fields}
+    for container in mine:
+        named[container.name] |= _named_fields(file, container)
+    by_name = set().union(*named.values()) if named else set()
+    sampled = is_sampled_by_class(file, cls)
+    ring = is_ring(filled)
+    policy = POLICY in by_name or POLICY in roles or _has_recursion(file, cls)
+    seen = is_experience([c for c in filled if c.roles], roles)
+    several = len([n for n in named.values() if n]) >= 3
+    opaque = len(fields) >= 3 and len(by_name) >= 3 and several
+    store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
+    told = any(_LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
+    if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
+        seen = True
+    store = store or [c for c in filled if is_record_of_policy(file, c)]
+    if store and not sampled and not ring and not any(c.bounded for c in store):
+        return assembled(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
+    if not (seen or opaque) and not sampled and not ring:
+        estimated = _estimated_from(file, cls, filled)
+        if estimated:
+            return assembled(file, "buffer", estimated, cls)
+    if not (seen or opaque):
+        transitions = [
+            c
+            for c in filled
+            if len(c.roles) >= 3 or _holds_tuples(c) or (ring and len(named[c.name]) >= 3)
+        ]
+        if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
+            return assembled(file, "replay", transitions, cls)
+        return None
+    # offline data come with their returns, but not with what a policy thought of them
+    judged = POLICY in roles or _has_recursion(file, cls) or any(map(_OF_POLICY.search, fields))
+    overwritten = sampled and ring and not judged
+    if overwritten or ((sampled or ring or any(c.bounded for c in filled)) and not policy):
+        return assembled(file, "replay", mine, cls)
+    holders = [c for c in mine if c.roles or named.get(c.name)]
+    if _is_dedicated(file, cls) and (len(holders) >= 3):
+        return assembled(file, "buffer", holders, cls)
+    if not (seen or (opaque and policy)) and not filled:
+        return None
+    arrays = [c for c in holders if c.array]
+    structured = [c for c in arrays if {REWARD, POLICY} < c.roles and len(c.roles) >= 4]
+    if len(arrays) >= 3 or structured:
+        return assembled(file, "buffer", arrays, None)
+    lists = [c for c in holders if not c.array and (c.roles or told or not seen)]
+    return assembled(file, "lists", lists, None) if lists else None
+
+
+def _estimated_from(file: FileModel, cls: Class, filled: list[Container]) -> list[Container]:
+    """The arrays of a class that computes advantages from what it keeps, whatever their names are."""
+    if not _is_dedicated(file, cls) or not _has_recursion(file, cls):
+        return []
+    arrays = [c for c in filled if c.array]
+    given = {  # the whole rollout at once
+        name: named_roles(name)
+        for name, values in cls.attributes.items()
+        if any(value.core.op == "param" for value in values)
+    }
+    roles = set().union(*given.values())
+    whole = {REWARD, POLICY} < roles and sum(map(bool, given.values())) >= 4
+    return arrays if len(arrays) >= 3 or whole else []
+
+
+def _is_environment(file: FileModel, cls: Class) -> bool:
+    """Whether a class is stepped, or tests: what it holds is its state, not a record of it."""
+    if any(base.endswith("TestCase") for base in cls.external_bases()):
+        return True
+    if cls.method("step_wait") is not None or cls.method("step_async") is not None:
+        return True
+    step = cls.method("step")
+    if step is None:
+        return False
+    return cls.method("reset") is not None or any(
+        event.kind == "return"
+        and event.site.frame.function is step
+        and event.value.core.op == "tuple"
+        and len(event.value.core.args) >= 3
+        for event in file.events
+    )
+
+
+def declared(
+    file: FileModel, containers: Containers, cls: Class, known: list[Container]
+) -> list[Container]:
+    """Container attributes of a class that nothing in the file fills."""
+    names = {c.name for c in known} | _updated(file, cls)
+    out = []
+    for name, values in cls.attributes.items():
+        if name in names:
+            continue
+        for value in values:
+            made = containers._allocation(value.core)
+            if made is not None and any(_members(value)):
+                break  # a list that is written out, and that nothing is added to
+            if made is not None and made[1] is not None and made[1][1].frame.function is not None:
+                array, creation, bounded = made
+                out.append(
+                    Container(("class", id(cls.node), name), value, cls, name, creation, array,
+                              bounded=bounded)
+                )  # fmt: skip
+                break
+        for value in values:
+            out += _arrays_of_dict(containers, cls, name, value.core)
+    return [c for c in out if c.name not in names]
+
+
+def _arrays_of_dict(
+    containers: Containers, cls: Class, attribute: str, core: Value
+) -> list[Container]:
+    """The arrays in a dict, or in the dict of a TensorDict, that an attribute is set to."""
+    if core.op == "call" and (core.args[0].dotted or "").endswith(".TensorDict"):
+        core = core.args[1].core if len(core.args) > 1 else core
+    if core.op != "alloc":
+        return []
+    entries = {**(core.data.entries or {}), **containers.stored_entries.get(core, {})}  # type: ignore[attr-defined]
+    out = []
+    for name, value in entries.items():
+        made = containers._allocation(value.core)
+        if made is not None and made[0] and isinstance(name, str):
+            key = ("class", id(cls.node), attribute, name)
+            out.append(Container(key, value, cls, name, made[1], True))
+    return out
+
+
+def _updated(file: FileModel, cls: Class) -> set[str]:
+    """The attributes that a class changes as a whole, in place: statistics, not steps."""
+    return {
+        str(event.base.core.data)
+        for event in _events_in(file, cls)
+        if event.kind == "method"
+        and event.key in _UPDATES
+        and event.base is not None
+        and event.base.core.op == "attr"
+    }
+
+
+def _named_fields(file: FileModel, container: Container) -> set[str]:
+    """The roles that the fields of a stored transition are named after, where data is opaque."""
+    out: set[str] = set()
+    for fill in container.fills:
+        core = fill.args[-1].core if fill.args else fill.value.core
+        parts: tuple[Value, ...] = ()
+        if core.op in ("tuple", "alloc"):
+            parts = _members(core)
+        elif core.op == "call" and core.args[0].op in ("class", "ref", "call"):
+            parts = core.args[1:]
+            if core.args[0].op == "call" and (file.callee(core.args[0]) or "").endswith(
+                "namedtuple"
+            ):
+                for fields in core.args[0].args[2:3]:
+                    listed = [v.string or "" for v in _members(fields)]
+                    out.update(r for name in listed for r in named_roles(name))
+        if len(parts) >= 3:
+            for part in parts:
+                if part.core.op == "param":
+                    out |= named_roles(str(part.core.data[1]))  # type: ignore[index]
+    return out
+
+
+def _members(value: Value) -> tuple[Value, ...]:
+    return value.core.args if value.core.op == "tuple" else literal_members(value.core)
+
+
+def _holds_tuples(container: Container) -> bool:
+    for fill in container.fills:
+        for arg in fill.args[-1:]:
+            core = arg.core
+            if core.op == "tuple" and len(core.args) >= 4:
+                return True
+            if (
+                core.op == "call"
+                and len(core.args) >= 5
+                and core.args[0].op in ("class", "ref", "call")
+            ):
+                return True
+    return False
+
+
+def _methods(file: FileModel, cls: Class) -> set[int]:
+    return {id(f.node) for f in cls.methods.values()}
+
+
+def _events_in(file: FileModel, cls: Class) -> Iterable[Event]:
+    nodes = _methods(file, cls)
+    for event in file.events:
+        function = event.site.frame.function
+        if function is not None and id(function.node) in nodes:
+            yield event
+
+
+def _has_recursion(file: FileModel, cls: Class) -> bool:
+    nodes = _methods(file, cls)
+    for found in file.recursions:
+        function = found.site.frame.function
+        if found.kind == "gae" and function is not None and id(function.node) in nodes:
+            return True
+    return False
+
+
+def _all_attributes(cls: Class) -> Iterable[Value]:
+    return (value.core for values in cls.attributes.values() for value in values)
+
+
+def _is_made(core: Value) -> bool:
+    """Whether an attribute is a layer, or an object of the project."""
+    if core.op != "call":
+        return False
+    return core.args[0].op == "class" or (core.args[0].dotted or "").startswith("torch.nn.")
+
+
+def _is_dedicated(file: FileModel, cls: Class) -> bool:
+    """Whether a class only keeps data: it is no network, trains nothing, steps nothing."""
+    if any(base.startswith("torch.nn.") for base in cls.external_bases()) and (
+        cls.method("forward") is not None or any(map(_is_made, _all_attributes(cls)))
+    ):
+        return False
+    for event in _events_in(file, cls):
+        if event.kind == "method" and event.key in ("backward", "step", "zero_grad"):
+            return False
+    return True
