@@ -2,8 +2,9 @@
 
 What it does
     Reports a rollout, between two batches of a collector, on the environment object that the
-    collector was given (as it is, or by a `lambda` that returns it). An environment of its own,
-    a factory, and rollouts before or after training are not reported.
+    collector was given (as it is, or by a `lambda` that returns it); the same for a loop that
+    calls the policy and `env.step`. An environment of its own, a factory, and rollouts before or
+    after training are not reported.
 
 Why is this bad
     The collector goes on from the state it remembers, in an environment that the evaluation has
@@ -49,14 +50,15 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
+    from ppolint.semantics import stepping, training
 
     told = set()
     for story in file.pipeline.stories:
         loops = training.collector_loops(story)
         if not loops:
             continue
-        for step in story.of("rollout", "foreign_rollout"):
+        by_hand = [s.env for s in stepping.evaluations(file.pipeline, story)]
+        for step in (*story.of("rollout", "foreign_rollout"), *by_hand):
             if step.span in told:
                 continue
             loop = next((candidate for candidate in step.loops if candidate in loops), None)
@@ -73,13 +75,17 @@ def check(file: FileModel) -> Iterator[Finding]:
             told.add(step.span)
             yield rule.at(
                 step.span,
-                "the collector is stepping this environment: after the rollout its next batch "
+                f"the collector is stepping this environment: after {_called(step)} its next batch "
                 "starts with a transition between two different trajectories",
                 help="evaluate on an environment of its own (with the normaliser's statistics of "
                 "this one)",
                 scope=step.scope,
                 related=[(*collector.span, "the collector")],
             )
+
+
+def _called(step: Any) -> str:
+    return "these steps" if step.kind == "env_step" else "the rollout"
 
 
 # Environments of TorchRL whose state is in the data: what `step` is given is all they know.

@@ -1,0 +1,87 @@
+"""Episodes that are stepped by hand: a loop that applies the policy and calls `env.step`.
+
+`env.rollout` is one step of a story; the same written out is two, which belong together: the policy
+decides how actions are drawn and whether gradients are kept, the environment is what moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ppolint.semantics.components import Module
+from ppolint.semantics.story import Step, Story
+from ppolint.semantics.values import Value
+
+if TYPE_CHECKING:
+    from ppolint.semantics.pipeline import Pipeline
+
+
+@dataclass(eq=False, slots=True)
+class Stepped:
+    """One turn of such a loop: `policy` is where the action comes from, `env` where it is sent."""
+
+    policy: Step
+    env: Step
+
+
+def evaluations(pipeline: Pipeline, story: Story) -> Iterator[Stepped]:
+    """The turns of hand-written loops between two batches of a collector, from a reset on, of which
+    nothing is trained on or kept: an evaluation, whatever it is called."""
+    from ppolint.semantics import training
+
+    loops = training.collector_loops(story)
+    stepped = [s for s in story.of("env_step") if _inside(s, loops)] if loops else []
+    if not stepped:
+        return
+    kept = _kept(pipeline)
+    for step in stepped:
+        starts = {p.value.core for p in step.data.paths}
+        if not starts or step.data.origin != "reset" or starts & kept:
+            continue
+        policy = _policy(step, story)
+        if policy is not None:
+            yield Stepped(policy, step)
+
+
+def _inside(step: Step, loops: dict) -> bool:
+    """Whether a step is in a loop of its own inside the loop over a collector."""
+    return any(l in loops for l in step.loops[:-1]) and step.loops[-1] not in loops
+
+
+def _kept(pipeline: Pipeline) -> set[Value]:
+    """Where data starts that is trained on, or that is put away whole."""
+    out: set[Value] = set()
+    for step in pipeline.steps:
+        if step.kind in ("advantage", "loss", "extend"):
+            out.update(p.value.core for p in step.data.paths)
+    for event in pipeline.file.events:
+        if event.kind == "method" and event.key in ("append", "put", "add", "extend"):
+            stored = event.args
+        elif event.kind == "store":
+            stored = (event.value,)
+        else:
+            continue
+        for value in stored:
+            out.update(
+                p.value.core for p in pipeline.data(value).paths
+                if p.origin == "reset" and not p.did("key")
+            )  # fmt: skip
+    return out
+
+
+def _policy(step: Step, story: Story) -> Step | None:
+    """The application of a policy that the data of `env.step` went through in the same turn."""
+    applied = {
+        o.value.core for p in step.data.paths for o in p.did("module") if o.value is not None
+    }
+    found = [
+        s for s in story.of("forward")
+        if s.loops == step.loops and s.index < step.index and s.result.core in applied
+        and any(isinstance(c, Module) for c in s.components)
+    ]  # fmt: skip
+    acting = [
+        s for s in found if any(isinstance(c, Module) and c.sampler for c in s.components)
+    ]  # fmt: skip
+    return (acting or found or [None])[-1]
