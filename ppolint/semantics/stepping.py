@@ -45,17 +45,56 @@ def evaluations(pipeline: Pipeline, story: Story) -> Iterator[Stepped]:
             yield Stepped(policy, step)
 
 
+def collections(pipeline: Pipeline) -> Iterator[Stepped]:
+    """The turns of hand-written loops whose steps are what an on-policy loss is trained on: the
+    steps reach it, or no other step of the story can be where its data comes from."""
+    from ppolint.semantics import training
+
+    kept = _trained(pipeline)
+    for story in pipeline.stories:
+        steps = story.of("env_step")
+        if not steps or not training.on_policy_steps(story):
+            continue
+        turns = [
+            Stepped(policy, s) for s in steps if (policy := _policy(s, story)) is not None
+        ]  # fmt: skip
+        elsewhere = story.of("collect", "rollout", "foreign_rollout") or pipeline.collectors
+        loops = training.training_loops(story)
+        for turn in turns:
+            starts = {p.value.core for p in turn.env.data.paths}
+            if turn.env.data.origin != "reset" or _is_replaced(turn):
+                continue
+            only = not elsewhere and len(steps) == 1 and turn.env.loops[0] in loops
+            losses = training.on_policy_steps(story)
+            if (only or starts & kept) and not training.told_there([turn.policy, *losses], []):
+                yield turn
+
+
+def _is_replaced(turn: Stepped) -> bool:
+    """Whether the action that is sent may be another one than the policy wrote."""
+    return any(
+        o.kind == "opaque" or (o.kind == "write" and "action" in str(o.name))
+        for o in turn.env.data.operations()
+    )
+
+
 def _inside(step: Step, loops: dict) -> bool:
     """Whether a step is in a loop of its own inside the loop over a collector."""
     return any(l in loops for l in step.loops[:-1]) and step.loops[-1] not in loops
 
 
+def _trained(pipeline: Pipeline) -> set[Value]:
+    """Where data starts that is trained on."""
+    return {
+        p.value.core
+        for step in pipeline.steps if step.kind in ("advantage", "loss", "extend")
+        for p in step.data.paths
+    }  # fmt: skip
+
+
 def _kept(pipeline: Pipeline) -> set[Value]:
     """Where data starts that is trained on, or that is put away whole."""
-    out: set[Value] = set()
-    for step in pipeline.steps:
-        if step.kind in ("advantage", "loss", "extend"):
-            out.update(p.value.core for p in step.data.paths)
+    out = _trained(pipeline)
     for event in pipeline.file.events:
         if event.kind == "method" and event.key in ("append", "put", "add", "extend"):
             stored = event.args
