@@ -1,7 +1,8 @@
 """Episodes that are stepped by hand: a loop that applies the policy and calls `env.step`.
 
 `env.rollout` is one step of a story; the same written out is two, which belong together: the policy
-decides how actions are drawn and whether gradients are kept, the environment is what moves.
+decides how actions are drawn and whether gradients are kept, the environment is what moves. And
+`env.step(td)` writes into the `td` it is given: what it returns need not be taken.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.components import Module
-from ppolint.semantics.story import Step, Story
+from ppolint.semantics.components import Environment, Module
+from ppolint.semantics.program import Event, Site
+from ppolint.semantics.story import Step, Story, conditions
 from ppolint.semantics.values import Value
 
 if TYPE_CHECKING:
@@ -124,3 +126,73 @@ def _policy(step: Step, story: Story) -> Step | None:
         s for s in found if any(isinstance(c, Module) and c.sampler for c in s.components)
     ]  # fmt: skip
     return (acting or found or [None])[-1]
+
+
+# What may be done with a TensorDict without changing its root.
+_READS = frozenset(
+    "get keys items values clone to cpu copy select exclude append reset step step_and_maybe_reset "
+    "step_mdp numel is_empty".split()
+)
+
+
+def stepped_in_place(pipeline: Pipeline, data: Value, site: Site) -> bool:
+    """Whether a TensorDict was certainly given to `env.step` before a site, in the same function,
+    and its root is what it was before."""
+    before = [s for s in pipeline.steps if s.kind == "env_step" and s.site.frame is site.frame]
+    last = None
+    for step in before:
+        if not 0 <= step.site.order < site.order or not _is_of_torchrl(step):
+            continue
+        if _given(pipeline, step.operand) is not data:
+            continue
+        around, here = step.loops, site.loops()
+        if here[: len(around)] == around and set(step.conditions) <= set(conditions(site)):
+            last = step
+    if last is None:
+        return False
+    return not any(
+        _may_change(pipeline, e, data)
+        for e in pipeline.file.events
+        if e.site.frame is site.frame and last.site.order < e.site.order < site.order
+    )
+
+
+def _is_of_torchrl(step: Step) -> bool:
+    """Whether `step` is that of `EnvBase`, which writes "next" into what it is given."""
+    return all(
+        isinstance(env, Environment)
+        and all(
+            isinstance(b, Environment) and (b.cls is None or b.cls.method("step") is None)
+            for b in (env, *env.bases)
+        )
+        for env in step.components
+    )
+
+
+def _given(pipeline: Pipeline, value: Value | None) -> Value | None:
+    """The TensorDict that goes in: modules and `set` return the one that they write to."""
+    for _ in range(4):
+        if value is None or value.op != "call" or len(value.args) < 2:
+            break
+        found = pipeline.candidates(value.args[0])
+        if not found or not all(isinstance(c, Module) for c in found):
+            break
+        value = value.args[1]
+    return value
+
+
+def _may_change(pipeline: Pipeline, event: Event, data: Value) -> bool:
+    """Whether an event may have written at the root of a TensorDict."""
+    if event.base is data:
+        return event.kind != "method" or event.key not in _READS
+    if data not in event.args:
+        return False
+    if event.kind == "method":
+        return event.key not in _READS
+    if event.kind == "call" and event.base is not None:
+        name = event.base.dotted or ""
+        if name.startswith(("builtins.", "torchrl.", "tensordict.", "torch.")):
+            return False
+        found = pipeline.candidates(event.base)
+        return not found or not all(isinstance(c, Module) for c in found)
+    return event.kind != "bind"

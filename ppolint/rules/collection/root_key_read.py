@@ -152,7 +152,10 @@ def _is_step_result(key: Any) -> bool:
 def _at_the_root(file: FileModel, base: Any, site: Any, key: Any) -> bool:
     """Whether the data is certainly a batch or a step with its `"next"` still in it."""
     from ppolint.semantics.components import UNKNOWN
+    from ppolint.semantics.stepping import stepped_in_place
 
+    if stepped_in_place(file.pipeline, base, site):
+        return True
     data = file.pipeline.data(base)
     if not data.paths:
         return _unseen_step(file, base)
