@@ -43,7 +43,7 @@ def evaluations(pipeline: Pipeline, story: Story) -> Iterator[Stepped]:
         if not starts or step.data.origin != "reset" or starts & kept:
             continue
         policy = _policy(step, story)
-        if policy is not None:
+        if policy is not None and not _is_learned_from(pipeline, step, story):
             yield Stepped(policy, step)
 
 
@@ -78,6 +78,31 @@ def _is_replaced(turn: Stepped) -> bool:
         o.kind == "opaque" or (o.kind == "write" and "action" in str(o.name))
         for o in turn.env.data.operations()
     )
+
+
+def _is_learned_from(pipeline: Pipeline, step: Step, story: Story) -> bool:
+    """Whether a gradient is taken of what a step returned: through a model of the environment, or of
+    log-probabilities times returns."""
+    sources = {v.core for v in (step.result, step.operand) if v is not None}
+    return any(
+        s.operand is not None and _comes_of(pipeline, s.operand, sources)
+        for s in story.of("backward")
+    )
+
+
+def _comes_of(pipeline: Pipeline, value: Value, sources: set[Value]) -> bool:
+    queue, seen = [value.core], set()
+    while queue and len(seen) < 2000:
+        core = queue.pop()
+        if core in sources:
+            return True
+        if core in seen:
+            continue
+        seen.add(core)
+        queue.extend(a.core for a in core.args)
+        if core.op == "carry":
+            queue.extend(v.core for v in pipeline.wiring.carried(core) or ())
+    return len(seen) >= 2000
 
 
 def _inside(step: Step, loops: dict) -> bool:
