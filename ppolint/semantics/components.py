@@ -211,7 +211,11 @@ class Probabilistic(Module):
 
     @property
     def spec(self) -> Value | Unknown | None:
-        return self.argument("spec")
+        """None when it is not given, or given as None."""
+        found = self.argument("spec")
+        if isinstance(found, Value) and found.core is self.pipeline.file.values.none.core:
+            return None
+        return found
 
     @cached_property
     def default_interaction(self) -> str | Unknown | None:

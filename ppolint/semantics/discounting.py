@@ -206,6 +206,8 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
     base = _repeated(base) or base
     if base.number is not None and not 0 < base.number < 1:
         return None
+    if base.op == "add" and all(t.number is None for t in base.args):
+        return None  # a polynomial of a difference: discounts are numbers, or one less another
     mask = 0
     for loop in loops:
         mask |= loop.mask

@@ -128,8 +128,8 @@ def made_for_workers(
         site: AllocSite = value.data  # type: ignore[assignment]
         entries = site.entries or {}
         arrays = {
-            name: inner
-            for name, inner in entries.items()
+            key[-1] if isinstance(key, tuple) else key: inner  # nested keys of a TensorDict
+            for key, inner in entries.items()
             if containers.is_array(inner.core) or inner.core in shared
         }
         if len(arrays) < 4 or len(arrays) != len(entries) or not site.site.frame.module.main:

@@ -39,7 +39,8 @@ OTHER_FRAMEWORKS = frozenset(
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
 _RELEVANT = re.compile(
-    r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
+    r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict"
+    r"|LightningModule)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
 )
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)

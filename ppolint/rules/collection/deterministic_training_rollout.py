@@ -2,7 +2,7 @@
 
 What it does
     Reports a rollout whose data reaches an on-policy loss, an advantage estimator or its
-    buffer, when neither `set_exploration_type(ExplorationType.RANDOM)` is around it nor
+    buffer, and the call of the policy in a loop over `env.step` that does the same, when neither `set_exploration_type(ExplorationType.RANDOM)` is around it nor
     `default_interaction_type=RANDOM` in the actor.
 
 Why is this bad
@@ -45,9 +45,12 @@ rule = Rule(
 )
 
 
+_DETERMINISTIC = ("DETERMINISTIC", "MODE", "MEAN")
+
+
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
+    from ppolint.semantics import stepping, training
 
     pipeline = file.pipeline
     if not any(training.on_policy_steps(s) for s in pipeline.training):
@@ -55,44 +58,43 @@ def check(file: FileModel) -> Iterator[Finding]:
     trained = training.trained_rollouts(pipeline)
     told = set()
     for step in pipeline.steps:
-        if step.kind != "rollout" or step.result.core not in trained:
-            continue
-        if step.exploration is not None and step.exploration not in (
-            "DETERMINISTIC",
-            "MODE",
-            "MEAN",
-        ):
-            continue
-        if step.exploration is None and not training.only_known_contexts(step):
+        if step.kind != "rollout" or step.result.core not in trained or step.span in told:
             continue
         policy = step.argument(1, "policy")
-        if policy is None or not policy or _may_explore(pipeline, policy, step.exploration):
-            continue
-        if step.span in told:
-            continue
-        told.add(step.span)
-        yield rule.at(
-            step.span,
-            "this rollout takes the most likely action in every state, and its data is trained "
-            "on: the policy never explores",
-            help="put `set_exploration_type(ExplorationType.RANDOM)` around it, or use a Collector",
-            scope=step.scope,
-        )
+        if policy and _never_explores(step, pipeline.candidates(policy)):
+            told.add(step.span)
+            yield _finding(step, "this rollout takes the most likely action in every state")
+    for turn in stepping.collections(pipeline):
+        step = turn.policy
+        if step.span not in told and _never_explores(step, step.components):
+            told.add(step.span)
+            yield _finding(step, "this takes the most likely action in every state")
 
 
-def _may_explore(pipeline: Any, policy: Any, exploration: Any) -> bool:
+def _finding(step: Any, what: str) -> Finding:
+    return rule.at(
+        step.span,
+        f"{what}, and its data is trained on: the policy never explores",
+        help="put `set_exploration_type(ExplorationType.RANDOM)` around it, or use a Collector",
+        scope=step.scope,
+    )
+
+
+def _never_explores(step: Any, actors: tuple) -> bool:
+    """Whether an actor takes its most likely action at a step."""
+    from ppolint.semantics import training
+
+    if step.exploration is not None:
+        return step.exploration in _DETERMINISTIC
+    return training.only_known_contexts(step) and not _may_explore(actors)
+
+
+def _may_explore(actors: tuple) -> bool:
     """Whether an actor draws at random by itself, or is not seen."""
     from ppolint.semantics.components import Module
 
-    if exploration is not None:
-        return False
-    for actor in pipeline.candidates(policy):
+    for actor in actors:
         sampler = actor.sampler if isinstance(actor, Module) else None
-        if not sampler or sampler.default_interaction not in (
-            None,
-            "DETERMINISTIC",
-            "MODE",
-            "MEAN",
-        ):
+        if not sampler or sampler.default_interaction not in (None, *_DETERMINISTIC):
             return True
     return False

@@ -123,24 +123,82 @@ def _only_described(file: FileModel, value: Any) -> bool:
     )
 
 
+class _Group(str):
+    """The part of a key that is the group of agents a loop is at."""
+
+    __slots__ = ()
+
+
 def _shown(key: Any) -> str:
-    return f'"{key}"' if isinstance(key, str) else ", ".join(f'"{k}"' for k in key)
+    parts = (key,) if isinstance(key, str) else key
+    return ", ".join(str(k) if isinstance(k, _Group) else f'"{k}"' for k in parts)
 
 
 def _reads(file: FileModel) -> Iterator[tuple[Any, Any, Any]]:
     """Every read of one of the keys: the value, what it is read from, the key."""
-    from ppolint.semantics.lineage import literal
-
     for value in file.of_op("item"):
-        key = literal(value.args[1])
+        key = _key(file, value.args[1])
         if _is_step_result(key):
             yield value, value.args[0], key
     for value in file.of_op("call"):
         callee = value.args[0]
         if callee.op == "attr" and callee.data == "get" and len(value.args) == 2:
-            key = literal(value.args[1])
+            key = _key(file, value.args[1])
             if _is_step_result(key):
                 yield value, callee.args[0], key
+
+
+def _key(file: FileModel, index: Any) -> Any:
+    """A key, also one that begins with the group of a loop over groups of agents."""
+    from ppolint.semantics.lineage import literal
+
+    if index.op != "tuple" or len(index.args) != 2 or index.args[0].string is not None:
+        return literal(index)
+    last = index.args[1].string
+    if last not in _KEYS or not _is_group(file, index.args[0]):
+        return None
+    return (_Group(_name(file, index.args[0])), last)
+
+
+def _name(file: FileModel, value: Any) -> str:
+    """What the loop calls its group."""
+    core = value.core
+    loop = file.loops[core.data if core.op == "elem" else core.args[0].core.data]
+    target = getattr(loop.node, "target", None)
+    if core.op == "item" and getattr(target, "elements", None):
+        target = target.elements[0].value
+    found = getattr(target, "value", None)
+    return found if isinstance(found, str) else "group"
+
+
+def _is_group(file: FileModel, value: Any) -> bool:
+    """Whether a name comes of a loop over the groups of an environment, or over given names."""
+    from ppolint.semantics.values import walk
+
+    core = value.core
+    if core.op == "item" and core.args[1].number == 0:
+        core = core.args[0].core  # for group, agents in group_map.items()
+    if core.op != "elem":
+        return False
+    sources = file.pipeline.wiring.leaves_of_container(file.pipeline.iterable(core.args[0]))
+    for source in sources:
+        if any(v.op == "attr" and v.data == "group_map" for v in walk(source, through_calls=True)):
+            continue
+        names = _names(file, source)
+        if not names or not all(isinstance(n, str) and n != "next" for n in names):
+            return False
+    return bool(sources)
+
+
+def _names(file: FileModel, container: Any) -> list[Any]:
+    """The keys of a dictionary, those stored later included, or the strings of a list."""
+    if container.op == "tuple":
+        return [item.string for item in container.args]
+    if container.op != "alloc":
+        return []
+    stored = [e.key for e in file.events if e.kind == "store" and e.base.core is container]
+    keys = [*(container.data.entries or ()), *(getattr(k, "string", k) for k in stored)]
+    return keys or [item.string for item in container.data.items or ()]
 
 
 def _is_step_result(key: Any) -> bool:
@@ -152,7 +210,10 @@ def _is_step_result(key: Any) -> bool:
 def _at_the_root(file: FileModel, base: Any, site: Any, key: Any) -> bool:
     """Whether the data is certainly a batch or a step with its `"next"` still in it."""
     from ppolint.semantics.components import UNKNOWN
+    from ppolint.semantics.stepping import stepped_in_place
 
+    if stepped_in_place(file.pipeline, base, site):
+        return True
     data = file.pipeline.data(base)
     if not data.paths:
         return _unseen_step(file, base)

@@ -1,8 +1,8 @@
 """An actor that is not told the action spec of its environment.
 
 What it does
-    Reports a `ProbabilisticActor` without `spec`: a warning for a distribution without bounds, a
-    note for the others, whose samples are in some domain at least.
+    Reports a `ProbabilisticActor` without `spec`, or with `spec=None`: a warning for a
+    distribution without bounds, a note for the others, whose samples are in some domain at least.
 
 Why is this bad
     The spec is what ties the actor to the environment: with it a wrong action key is found when the
@@ -105,6 +105,8 @@ def _fix(file: FileModel, actor: Probabilistic) -> Fix | None:
     """The spec of the environment that stands beside the actor, if there is just one."""
     from ppolint.semantics.edits import add_argument
 
+    if actor.argument("spec") is not None:
+        return None  # `spec=None` stands there
     names = {
         env.label
         for env in file.pipeline.environments

@@ -99,10 +99,22 @@ def _is_unit(actor: Probabilistic) -> bool | None:
         bounds = _bounds(actor, call)
         if bounds is not None:
             return bounds == (-1, 1)
+    own = [_own_bounds(actor, env) for env in environments(actor)]
+    if own and None not in own:
+        return all(b == (-1, 1) for b in own)
     found = [task(env) for env in environments(actor)]
     if not found or not all(isinstance(t, Task) and t.actions == "box" for t in found):
         return None
     return all(t.unit for t in found)  # type: ignore[union-attr]
+
+
+def _own_bounds(actor: Probabilistic, env: Any) -> tuple | None:
+    """(low, high) of the `action_spec` that an environment of the project gives itself."""
+    cls = getattr(getattr(env, "base", None), "cls", None)
+    given = [v for c in cls.lineage() for v in c.attributes.get("action_spec", ())] if cls else []
+    if len(given) != 1 or given[0].core.op != "call":
+        return None
+    return _bounds(actor, given[0].core)
 
 
 def _bounds(actor: Probabilistic, call: Any) -> tuple | None:
@@ -130,6 +142,8 @@ def _fix(file: FileModel, actor: Probabilistic) -> Fix | None:
     if spec is None:
         return None
     text = text_of(file, spec.value)
+    if text == "None":
+        return None
     if not text.replace(".", "").replace("_", "").isalnum() or "full_" in text:
         return None
     bounds = f'"low": {text}.space.low, "high": {text}.space.high'

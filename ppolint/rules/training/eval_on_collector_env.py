@@ -2,8 +2,10 @@
 
 What it does
     Reports a rollout, between two batches of a collector, on the environment object that the
-    collector was given (as it is, or by a `lambda` that returns it). An environment of its own,
-    a factory, and rollouts before or after training are not reported.
+    collector was given (as it is, or by a `lambda` that returns it); the same for a loop that
+    calls the policy and `env.step`, and in the hooks of a `LightningModule` whose `training_step`
+    takes batches of the collector. An environment of its own, a factory, and rollouts before or
+    after training are not reported.
 
 Why is this bad
     The collector goes on from the state it remembers, in an environment that the evaluation has
@@ -49,37 +51,71 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
+    from ppolint.semantics import stepping, training
 
     told = set()
     for story in file.pipeline.stories:
         loops = training.collector_loops(story)
-        if not loops:
+        hooked = [] if loops else _of_the_same_module(file, story)
+        if not loops and not hooked:
             continue
-        for step in story.of("rollout", "foreign_rollout"):
+        by_hand = [s.env for s in stepping.evaluations(file.pipeline, story)]
+        for step in (*story.of("rollout", "foreign_rollout"), *by_hand):
             if step.span in told:
                 continue
-            loop = next((candidate for candidate in step.loops if candidate in loops), None)
-            if loop is None:
-                continue
-            collector = loops[loop]
-            if collector.multi_process or not _shares(step, collector):
-                continue
-            given = collector.arguments.get("reset_at_each_iter")
-            if given is not None and file.pipeline.constant(given) is not False:
-                continue  # every batch starts with a reset, wherever the environment was left
-            if _keeps_no_state(step):
+            around = next((loops[loop] for loop in step.loops if loop in loops), None)
+            stepped = hooked if around is None else [around]
+            collector = next((c for c in stepped if _is_moved(file, step, c)), None)
+            if collector is None:
                 continue
             told.add(step.span)
             yield rule.at(
                 step.span,
-                "the collector is stepping this environment: after the rollout its next batch "
+                f"the collector is stepping this environment: after {_called(step)} its next batch "
                 "starts with a transition between two different trajectories",
                 help="evaluate on an environment of its own (with the normaliser's statistics of "
                 "this one)",
                 scope=step.scope,
                 related=[(*collector.span, "the collector")],
             )
+
+
+# What Lightning calls between two training steps.
+_HOOKS = frozenset({
+    "validation_step", "on_validation_start", "on_validation_end", "on_validation_epoch_start",
+    "on_validation_epoch_end", "on_train_batch_end", "on_train_epoch_end",
+})  # fmt: skip
+
+
+def _of_the_same_module(file: FileModel, story: Any) -> list[Any]:
+    """The collectors of a LightningModule of which the story is a hook between training steps."""
+    from ppolint.semantics import training
+
+    function = story.function
+    if function is None or function.name not in _HOOKS or function.cls is None:
+        return []
+    if not any(b.endswith(".LightningModule") for b in function.cls.external_bases()):
+        return []
+    return [
+        collector
+        for other in file.pipeline.stories
+        if other.function is not None and other.function.cls is function.cls
+        and other.function.name == "training_step"
+        for collector in training.collector_loops(other).values()
+    ]  # fmt: skip
+
+
+def _is_moved(file: FileModel, step: Any, collector: Any) -> bool:
+    """Whether a step moves what a collector goes on from."""
+    if collector.multi_process or not _shares(step, collector) or _keeps_no_state(step):
+        return False
+    # with `reset_at_each_iter` every batch starts anew, wherever the environment was left
+    given = collector.arguments.get("reset_at_each_iter")
+    return given is None or file.pipeline.constant(given) is False
+
+
+def _called(step: Any) -> str:
+    return "these steps" if step.kind == "env_step" else "the rollout"
 
 
 # Environments of TorchRL whose state is in the data: what `step` is given is all they know.

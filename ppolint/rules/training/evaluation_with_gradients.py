@@ -3,11 +3,13 @@
 What it does
     Reports rollouts of a policy between two batches of training, or under a deterministic
     exploration type, whose data is not trained on and around which gradients are not switched
-    off.
+    off. In a loop that calls the policy and `env.step` between two batches, the call of the policy
+    is reported.
 
 Why is this bad
     The graph of every step is kept until the data is dropped: memory grows with the length of
-    the rollout, for nothing.
+    the rollout, for nothing. A loop by hand may drop each graph at once; it is built for nothing
+    all the same.
 
 Example
     with set_exploration_type(ExplorationType.DETERMINISTIC):
@@ -48,7 +50,7 @@ _DETERMINISTIC = ("DETERMINISTIC", "MODE", "MEAN")
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
+    from ppolint.semantics import stepping, training
     from ppolint.semantics.components import Module
 
     pipeline = file.pipeline
@@ -81,6 +83,25 @@ def check(file: FileModel) -> Iterator[Finding]:
                 help="put `torch.no_grad()` around it",
                 scope=step.scope,
                 fix=_fix(file, step),
+            )
+        if not story.trains:
+            continue
+        for turn in stepping.evaluations(pipeline, story):
+            step = turn.policy
+            around = next(loop for loop in step.loops if loop in loops)
+            if step.span in told or step.no_grad:
+                continue
+            if not step.here and around.frame.module is step.site.frame.module:
+                continue
+            if not training.only_known_contexts(step, training.GRADIENTS):
+                continue
+            told.add(step.span)
+            yield rule.at(
+                step.span,
+                "gradients are not switched off: every step of this evaluation builds a graph "
+                "that nothing uses",
+                help="put `torch.no_grad()` around the loop",
+                scope=step.scope,
             )
 
 

@@ -1,9 +1,9 @@
 """An evaluation rollout under `ExplorationType.RANDOM`.
 
 What it does
-    Reports rollouts between two batches of training whose data is not trained on, when they are
-    under `RANDOM`, or when the actor samples by default (`default_interaction_type=RANDOM`) and
-    no context says otherwise.
+    Reports rollouts between two batches of training whose data is not trained on, and loops that
+    call the policy and `env.step` there, when they are under `RANDOM`, or when the actor samples
+    by default (`default_interaction_type=RANDOM`) and no context says otherwise.
 
 Why is this bad
     What is measured is the exploring policy: its returns are lower and noisier than those of
@@ -46,7 +46,7 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
+    from ppolint.semantics import stepping, training
 
     pipeline = file.pipeline
     trained = training.trained_rollouts(pipeline)
@@ -58,32 +58,39 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             if not any(loop in loops for loop in step.loops):
                 continue
-            why = _why(pipeline, step)
-            if not why:
+            policy = step.argument(1, "policy")
+            why = _why(pipeline, step, pipeline.candidates(policy)) if policy else ""
+            if why:
+                told.add(step.span)
+                yield _finding(step, why)
+        for turn in stepping.evaluations(pipeline, story):
+            if turn.policy.span in told:
                 continue
-            told.add(step.span)
-            yield rule.at(
-                step.span,
-                f"this evaluation samples its actions: {why}",
-                help="put `set_exploration_type(ExplorationType.DETERMINISTIC)` around it",
-                scope=step.scope,
-            )
+            why = _why(pipeline, turn.policy, turn.policy.components)
+            if why:
+                told.add(turn.policy.span)
+                yield _finding(turn.policy, why)
 
 
-def _why(pipeline: Any, step: Any) -> str:
-    """Why the rollout is random; empty when it is not, or cannot be seen."""
+def _finding(step: Any, why: str) -> Finding:
+    return rule.at(
+        step.span,
+        f"this evaluation samples its actions: {why}",
+        help="put `set_exploration_type(ExplorationType.DETERMINISTIC)` around it",
+        scope=step.scope,
+    )
+
+
+def _why(pipeline: Any, step: Any, policies: tuple) -> str:
+    """Why the actions are random; empty when they are not, or it cannot be seen."""
     from ppolint.semantics import training
     from ppolint.semantics.components import Module
 
-    policy = step.argument(1, "policy")
-    if policy is None or not policy:
-        return ""
     if step.exploration == "RANDOM":
         return "the exploration type is RANDOM"
     if step.exploration is not None:
         return ""
-    found = pipeline.candidates(policy)
-    samplers = [c.sampler if isinstance(c, Module) else None for c in found]
+    samplers = [c.sampler if isinstance(c, Module) else None for c in policies]
     if samplers and all(s and s.default_interaction == "RANDOM" for s in samplers):
         if training.only_known_contexts(step):
             return "the actor's `default_interaction_type` is RANDOM"
