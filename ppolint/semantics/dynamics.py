@@ -6,13 +6,13 @@ member of the record for another one, and what the variables are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from ppolint.semantics.consumption import is_sampled
 from ppolint.semantics.containers import Container
+from ppolint.semantics.experience import named_roles
 from ppolint.semantics.handouts import has_policy_gradient
 from ppolint.semantics.program import Event
 from ppolint.semantics.provenance import (
@@ -32,32 +32,27 @@ if TYPE_CHECKING:
 _Member = tuple[str, Value]
 
 
-def acted_out(
-    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
-) -> list[Container]:
-    """The lists of a loop that gather what a policy did in a task that the file plays itself.
-
-    `named` tells the roles that a member may have by the name of its variable, or of its list.
-    """
+def acted_out(file: FileModel, group: list[Container]) -> list[Container]:
+    """The lists of a loop that gather what a policy did in a task that the file plays itself."""
     if steps_of(file).calls:
         return []
     lists = [c for c in group if not c.array and not c.bounded and c.owner is None and c.creation]
     lists = [c for c in lists if not is_sampled(file, [c])]
-    records = [c for c in lists if any(_is_played(file, _record(f), named) for f in c.fills)]
+    records = [c for c in lists if any(_is_played(file, _record(f)) for f in c.fills)]
     if records:
         return records
     columns = {c: _column(c) for c in lists}
     members = [member for member in columns.values() if member is not None]
-    if not _is_played(file, members, named):
+    if not _is_played(file, members):
         return []
-    return [c for c, member in columns.items() if member is not None and named(member[0])]
+    return [c for c, member in columns.items() if member is not None and named_roles(member[0])]
 
 
-def _is_played(file: FileModel, members: list[_Member], named: Callable[[str], set[str]]) -> bool:
+def _is_played(file: FileModel, members: list[_Member]) -> bool:
     """Whether the members make up a step that a policy took."""
     if len(members) < 3:
         return False
-    roles = [(named(name), value.core) for name, value in members]
+    roles = [(named_roles(name), value.core) for name, value in members]
     states = [value for given, value in roles if OBSERVATION in given]
     actions = [value for given, value in roles if ACTION in given]
     if not any(given == {REWARD} for given, _ in roles) or not states or not actions:

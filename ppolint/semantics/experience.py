@@ -16,6 +16,7 @@ from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, POLICY, REWA
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
+LOG_PROB = re.compile(r"(?i)log_?p")
 _FIELD_NAMES = {
     REWARD: re.compile(r"(^|_)r(ew|ews|eward|ewards)?(_|s$|$)|reward"),
     ACTION: re.compile(r"(^|_)(a|act|acts)(_|$)|action"),
@@ -51,6 +52,7 @@ def is_experience(group: list[Container], roles: set[str]) -> bool:
 
 
 def named_roles(name: str) -> set[str]:
+    """The roles that a variable or a field may have by its name."""
     lowered = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return {role for role, pattern in _FIELD_NAMES.items() if pattern.search(lowered)}
 

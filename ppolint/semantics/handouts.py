@@ -9,10 +9,11 @@ another one judges them, the steps are records with fields for log-probabilities
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.containers import Container, Containers
+from ppolint.semantics.experience import LOG_PROB, named_roles
 from ppolint.semantics.instances import class_fields, tuple_fields
 from ppolint.semantics.program import AllocSite, Loop
 from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD
@@ -23,18 +24,12 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
-_LOG_PROB = re.compile(r"(?i)log_?p")
 _ADVANTAGE = re.compile(r"(?i)advantage|(^|_)advs?(_|$)")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
 
-def handed_out(
-    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
-) -> list[Container]:
-    """The lists of a loop that gather the fields of the records it runs over; else none.
-
-    `named` tells the roles that a field may have by its name.
-    """
+def handed_out(file: FileModel, group: list[Container]) -> list[Container]:
+    """The lists of a loop that gather the fields of the records it runs over; else none."""
     lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
     if len(lists) < 2 or not has_policy_gradient(file):
         return []
@@ -49,16 +44,14 @@ def handed_out(
         if any(field is None for field in fields) or not _is_emptied(file, container, loop):
             continue
         records.update(field.args[0].core for field in fields if field is not None)
-        roles.update(role for f in fields if f is not None for role in named(str(f.data)))
+        roles.update(role for f in fields if f is not None for role in named_roles(str(f.data)))
         found.append(container)
     if len(records) != 1 or not {OBSERVATION, ACTION, REWARD} <= roles:
         return []
     return found if all(r.loops & loop.mask for r in records) else []
 
 
-def handed_on(
-    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
-) -> list[Container]:
+def handed_on(file: FileModel, group: list[Container]) -> list[Container]:
     """The lists of the very records that a loop runs over, whose fields are read later; else none."""
     if not has_policy_gradient(file):
         return []
@@ -72,7 +65,7 @@ def handed_on(
             continue
         fills = [fill.args[-1].core for fill in container.fills if fill.args]
         if all(f.op == "elem" and f.loops & loop.mask for f in fills):
-            read = {role for name in _read_fields(file, container) for role in named(name)}
+            read = {role for name in _read_fields(file, container) for role in named_roles(name)}
             if {OBSERVATION, ACTION, REWARD} <= read and _is_emptied(file, container, loop):
                 found.append(container)
     return found
@@ -94,28 +87,24 @@ def is_record_of_policy(file: FileModel, container: Container) -> bool:
     """Whether a container keeps records with fields for log-probabilities and advantages."""
     records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
     return any(
-        any(map(_LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
+        any(map(LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
         for fields in records
     )
 
 
-def noted_down(
-    file: FileModel, group: list[Container], named: Callable[[str], set[str]]
-) -> list[Container]:
+def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
     """The lists of records that say by their fields that they hold log-probabilities and rewards,
     and that are emptied when they are learned from; else none."""
     return [
         c
         for c in group
         if not c.array and c.owner is None and c.creation and not c.roles
-        if any(_is_judged(_fields(file, fill.args[-1]), named) for fill in c.fills if fill.args)
+        if any(_is_judged(_fields(file, fill.args[-1])) for fill in c.fills if fill.args)
         if any(_is_emptied(file, c, loop) for f in c.fills for loop in f.site.loops())
     ]
 
 
-def made_for_workers(
-    containers: Containers, named: Callable[[str], set[str]]
-) -> Iterator[list[Container]]:
+def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
     """Dicts of arrays, or of lists of arrays, for what a policy and its environments write from
     elsewhere: the names are all there is to see."""
     file = containers.file
@@ -136,14 +125,14 @@ def made_for_workers(
             continue
         if value in containers.assigned:
             continue  # of an object: the class tells
-        roles = {role for name in arrays for role in named(name)}
+        roles = {role for name in arrays for role in named_roles(name)}
         if {REWARD, ACTION, DONE} <= roles and any(map(_OF_ACTOR.search, arrays)):
             place = (site.node, site.site)
             yield [Container(("value", v.id), v, None, n, place, True) for n, v in arrays.items()]
 
 
-def _is_judged(fields: tuple[str, ...], named: Callable[[str], set[str]]) -> bool:
-    return any(map(_LOG_PROB.search, fields)) and any(REWARD in named(f) for f in fields)
+def _is_judged(fields: tuple[str, ...]) -> bool:
+    return any(map(LOG_PROB.search, fields)) and any(REWARD in named_roles(f) for f in fields)
 
 
 def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
@@ -208,4 +197,4 @@ def _is_called_log_prob(value: Value) -> bool:
     """`policy.get_logprob(x, a)`, of which nothing but the name is known."""
     core = value.core
     callee = core.args[0] if core.op == "call" else core
-    return callee.op == "attr" and _LOG_PROB.search(str(callee.data)) is not None
+    return callee.op == "attr" and LOG_PROB.search(str(callee.data)) is not None

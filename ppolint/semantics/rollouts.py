@@ -19,7 +19,7 @@ from ppolint.semantics.consumption import (
 )
 from ppolint.semantics.containers import Container, Containers, is_reply
 from ppolint.semantics.dynamics import acted_out
-from ppolint.semantics.experience import Rollout, assembled, is_experience, named_roles
+from ppolint.semantics.experience import Rollout, assembled, is_experience
 from ppolint.semantics.handouts import (
     handed_on,
     handed_out,
@@ -67,15 +67,15 @@ def rollouts(file: FileModel) -> list[Rollout]:
     for group in _merged(groups):
         found = _of_function(file, provenance, group)
         if found is None:
-            gathered = handed_out(file, group, named_roles)
-            gathered = gathered or handed_on(file, group, named_roles)
-            gathered = gathered or noted_down(file, group, named_roles)
-            gathered = gathered or acted_out(file, group, named_roles)
+            gathered = handed_out(file, group)
+            gathered = gathered or handed_on(file, group)
+            gathered = gathered or noted_down(file, group)
+            gathered = gathered or acted_out(file, group)
             found = assembled(file, "lists", gathered, None) if gathered else None
         if found is not None:
             out.append(found)
     known = {c.value.core for rollout in out for c in rollout.containers}
-    for arrays in made_for_workers(containers, named_roles):
+    for arrays in made_for_workers(containers):
         found = assembled(file, "buffer", arrays, None)
         if found is not None and known.isdisjoint(c.value.core for c in arrays):
             out.append(found)

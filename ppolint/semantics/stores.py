@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.semantics.consumption import is_ring, is_sampled_by_class
 from ppolint.semantics.containers import Container, Containers
-from ppolint.semantics.experience import Rollout, assembled, is_experience, named_roles
+from ppolint.semantics.experience import LOG_PROB, Rollout, assembled, is_experience, named_roles
 from ppolint.semantics.handouts import is_record_of_policy
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.provenance import POLICY, REWARD, literal_members
@@ -25,7 +25,6 @@ _UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul
 _OF_POLICY = re.compile(
     r"(?i)log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|advantages?)(_|$)"
 )
-_LOG_PROB = re.compile(r"(?i)log_?p")
 
 
 def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
@@ -45,7 +44,7 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     several = len([n for n in named.values() if n]) >= 3
     opaque = len(fields) >= 3 and len(by_name) >= 3 and several
     store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
-    told = any(_LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
+    told = any(LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
     if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
     store = store or [c for c in filled if is_record_of_policy(file, c)]

@@ -224,7 +224,7 @@ def _is_of_something_else(context: Value, about: str) -> bool:
 
 def names_in(node: Any) -> set[str]:
     """Every name that is written in a piece of syntax, attributes included."""
-    from ppolint.semantics.names import children
+    from ppolint.semantics.scopes import children
 
     out, stack = set(), [node]
     while stack:

@@ -29,7 +29,6 @@ What happens at run time
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,7 @@ from ppolint.rules.base import Rule
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
+    from ppolint.semantics.program import Site
 
 rule = Rule(
     code="PPO507",
@@ -70,7 +70,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         held = [collector] if collector.name in _LOCAL else []
         if collector.shares_env is True:
             held += [e for e in collector.envs if getattr(e, "name", "") == "ParallelEnv"]
-        if any(_is_ruled_out(file, *c) for c in conditions(collector.site)):
+        if any(_is_ruled_out(file, collector.site, *c) for c in conditions(collector.site)):
             continue
         if not held or _is_closed(collector) or any(_is_closed(e) for e in collector.envs if e):
             continue
@@ -94,7 +94,7 @@ _COMPARED = {
 }  # fmt: skip
 
 
-def _is_ruled_out(file: FileModel, node: Any, branch: int) -> bool:
+def _is_ruled_out(file: FileModel, site: Site, node: Any, branch: int) -> bool:
     """Whether a branch is never taken, by a number of the file: `workers = 1`, `if workers > 1:`."""
     import libcst as cst
 
@@ -107,10 +107,12 @@ def _is_ruled_out(file: FileModel, node: Any, branch: int) -> bool:
     compare = _COMPARED.get(type(test.comparisons[0].operator).__name__)
     if compare is None or not isinstance(right, cst.Integer):
         return False
-    name = test.left.value
-    if re.search(rf"\b(?:def \w+\([^)]*|lambda [^:]*)\b{name}\b", file.source.text):
-        return False  # a parameter may hide it
-    bound = [e.value for e in file.events if e.kind == "bind" and e.key == name]
+    name, scope = test.left.value, site.frame
+    while name not in scope.env and scope.lexical is not None:
+        scope = scope.lexical
+    bound = [
+        e.value for e in file.events if e.kind == "bind" and e.key == name and e.site.frame is scope
+    ]
     numbers = {v.number if v is not None else None for v in bound}
     if len(numbers) != 1 or None in numbers:
         return False

@@ -47,7 +47,7 @@ rule = Rule(
 )
 
 
-# Of the others, TruncatedNormal and TanhDelta have a mean in closed form.
+# Of the others, TruncatedNormal has a mean in closed form, and all samples of TanhDelta are equal.
 _SAMPLED = frozenset({"TanhNormal"})
 _BROKEN = frozenset({
     "Categorical", "OneHotCategorical", "MaskedCategorical", "MaskedOneHotCategorical",
