@@ -6,7 +6,7 @@ import gc
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ def analyse(
     codes: Iterable[str],
     to_run: Iterable[str],
     project: Project,
-    release: object = None,
+    release: Callable[[], object] | None = None,
     from_scratch: bool = False,
 ) -> Analysis:
     """The findings of one file, suppressions honoured.
@@ -95,7 +95,7 @@ def _judge(
     source: Source,
     codes: list[str],
     project: Project,
-    release: object,
+    release: Callable[[], object] | None,
     analysis: Analysis,
     found: list[Finding],
 ) -> bool:

@@ -18,18 +18,32 @@ _FAMILY = dict.fromkeys(FAMILIES, "torchrl") | dict.fromkeys(("general", "plumbi
 
 
 class _Need:
-    """One entry of a rule's `needs`: an identifier, a piece of text, or a regex (`re:`)."""
+    """One entry of a rule's `needs`: an identifier, a piece of text, or a regex (`re:`).
+
+    A regex without regard to case (`re:(?i)`, all of it in small letters) is looked for in the text
+    in small letters: that is ten times as fast, because the engine then knows how a match begins.
+    """
 
     def __init__(self, entry: str) -> None:
-        self.regex = re.compile(entry[3:].encode(), re.MULTILINE) if entry[:3] == "re:" else None
+        pattern = entry[3:] if entry[:3] == "re:" else None
+        self.in_small_letters = pattern is not None and pattern[:4] == "(?i)"
+        if self.in_small_letters:
+            assert pattern == pattern.lower(), f"{entry}: no capitals with (?i)"
+            pattern = pattern[4:]
+        self.regex = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
         self.text = entry.encode()
         self.identifier = _IDENTIFIER.fullmatch(self.text) is not None
         # The JSON of a notebook spells quotes, backslashes and line ends in another way.
         self.as_in_json = self.regex is None and not {34, 92} & set(self.text)
 
-    def may_be_in(self, data: bytes) -> bool:
-        """Whether it is in the text; for an identifier, perhaps as a part of a longer one."""
-        return self.text in data if self.regex is None else self.regex.search(data) is not None
+    def may_be_in(self, data: bytes, small: bytes) -> bool:
+        """Whether it is in the text; for an identifier, perhaps as a part of a longer one.
+
+        `small` is the text in small letters.
+        """
+        if self.regex is None:
+            return self.text in data
+        return self.regex.search(small if self.in_small_letters else data) is not None
 
 
 class Screen:
@@ -58,11 +72,12 @@ class Screen:
         `of_any_program` leaves out the rules that are about one kind of program only.
         """
         present: dict[_Need, bool] = {}
+        small = data.lower()
 
         def has(need: _Need) -> bool:
             known = present.get(need)
             if known is None:
-                known = present[need] = need.may_be_in(data)
+                known = present[need] = need.may_be_in(data, small)
             return known
 
         rules = self._of_any_program if of_any_program else self._rules

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ppolint.engine.analysis import Analysis
     from ppolint.engine.projects import Projects
     from ppolint.engine.screen import Screen
+    from ppolint.settings.release import TargetRelease
     from ppolint.source.file import Source
 
 
@@ -90,9 +91,10 @@ class Analyser:
             screen = screen_for(job.plan.codes)
             words = screen.passing_source(source)
             codes, consulted = screen.of_program(words, source.text, job.absolute, project)
-        release = None
-        if codes:
-            release = self._projects.release(job.absolute, source.data, job.plan.release)
+
+        def release() -> TargetRelease:
+            return self._projects.release(job.absolute, source.data, job.plan.release)
+
         analysis = analyse(source, job.plan.codes, codes, project, release, job.plan.from_scratch)
         analysis.consulted_project |= consulted
         return analysis

@@ -65,8 +65,9 @@ class Program:
     @cached_property
     def uses_torchrl(self) -> bool:
         """Whether the file, or one connected with it by imports, imports TorchRL or TensorDict."""
-        if _TORCHRL.search(self.text.encode("utf-8", "surrogatepass")):
-            return True
+        if "torchrl" in self.text or "tensordict" in self.text:
+            if _imports_torchrl(self.text.encode("utf-8", "surrogatepass")):
+                return True
         if self.project is None:
             return False
         self.consulted = True

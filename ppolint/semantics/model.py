@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -39,15 +39,21 @@ if TYPE_CHECKING:
 __all__ = ["FileModel", "ParseError", "build", "build_mended"]
 
 
-def build(source: Source, project: Project | None = None, release: Any = None) -> FileModel:
-    """The model of a file; raises `ParseError` when it is no Python."""
+def build(
+    source: Source, project: Project | None = None, release: Callable[[], Any] | None = None
+) -> FileModel:
+    """The model of a file; raises `ParseError` when it is no Python.
+
+    `release` is asked for the TorchRL release when a rule wants to know it: most files are never
+    judged by it, and finding it reads the project's lock files.
+    """
     text = source.text
     tree = parse(text) if project is None else project.parsed(source.path, text)
     return FileModel(source, tree, project, release)
 
 
 def build_mended(
-    source: Source, project: Project | None = None, release: Any = None
+    source: Source, project: Project | None = None, release: Callable[[], Any] | None = None
 ) -> FileModel | None:
     """The model of a file that is no Python only because of its indentation; else None."""
     from ppolint.source.indentation import reindented
@@ -62,13 +68,19 @@ def build_mended(
 
 
 class FileModel:
-    """One file, understood. `release` is the TorchRL release the project targets, if known."""
+    """One file, understood."""
 
-    def __init__(self, source: Source, tree: Any, project: Project | None, release: Any) -> None:
+    def __init__(
+        self,
+        source: Source,
+        tree: Any,
+        project: Project | None,
+        release: Callable[[], Any] | None,
+    ) -> None:
         self.source = source
         self.tree = tree
         self.project = project
-        self.release = release
+        self._release = release
         self.program = Program(source.text, source.path, project)
         self.searched_project = False
         # Other files matter for programs about RL only: a library is read one file at a time.
@@ -81,6 +93,11 @@ class FileModel:
     def evaluator(self) -> Evaluator:
         """The symbolic execution behind the tables, for the other parts of `semantics`."""
         return self._evaluator
+
+    @cached_property
+    def release(self) -> Any:
+        """The TorchRL release that the project targets, if known."""
+        return None if self._release is None else self._release()
 
     @cached_property
     def pipeline(self) -> Pipeline:

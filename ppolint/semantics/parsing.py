@@ -8,6 +8,8 @@ import re
 
 import libcst as cst
 
+from ppolint.semantics.nodes import slim
+
 # What the parser allocates grows faster than the text, to 500 MB for one of 1 MB; piece by piece it
 # is 70 MB. Pieces start at definitions after an empty line: nothing above them is open there,
 # except in a string, and then the piece above is no Python.
@@ -26,15 +28,6 @@ class ParseError(Exception):
         self.column = column
 
 
-# Each node of a tree checks that it is valid, which takes an eighth of the time of parsing. That is
-# for nodes made by hand: those that the parser makes come from a text that it has understood.
-_CHECK = cst.CSTNode.__post_init__
-
-
-def _unchecked(node: cst.CSTNode) -> None:
-    pass
-
-
 def parse(text: str) -> cst.Module:
     """The concrete syntax tree of `text`; raises `ParseError`.
 
@@ -43,7 +36,7 @@ def parse(text: str) -> cst.Module:
     """
     enabled = gc.isenabled()
     gc.disable()
-    cst.CSTNode.__post_init__ = _unchecked  # type: ignore[method-assign]
+    slim()
     try:
         large = _of_pieces(text) if len(text) > _LARGE else None
         return large or cst.parse_module(text)
@@ -56,7 +49,6 @@ def parse(text: str) -> cst.Module:
     except (RecursionError, UnicodeError, ValueError) as error:
         raise ParseError(str(error) or type(error).__name__, 1, 1) from None
     finally:
-        cst.CSTNode.__post_init__ = _CHECK  # type: ignore[method-assign]
         if enabled:
             gc.enable()
 

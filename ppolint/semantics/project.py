@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ _IMPORT = re.compile(
     r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))",
     re.MULTILINE,
 )
-_NOTEBOOK_LINE = re.compile(r'^\s*"(.*?)(?:\\n)?",?\s*$', re.MULTILINE)
+_LONGEST_LINE = 5_000
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
 # Logging to TensorBoard through torch makes no torch program.
@@ -101,9 +101,7 @@ class Project:
             if "\r" in known:
                 known = known.replace("\r\n", "\n").replace("\r", "\n")
             if path.endswith(".ipynb"):
-                known = "\n".join(
-                    m.group(1).replace('\\"', '"') for m in _NOTEBOOK_LINE.finditer(known)
-                )
+                known = "\n".join(_notebook_lines(known))
             if keep:
                 self._texts[path] = known
         return known
@@ -306,7 +304,8 @@ def torch_by_imports(names: Iterable[str]) -> bool | None:
 def imported_names(text: str) -> frozenset[str]:
     """Dotted names in the import statements of a text: modules, and `module.name` for `from`."""
     out: set[str] = set()
-    for module, names, plain in _IMPORT.findall(text):
+    for match in _import_statements(text):
+        module, names, plain = match.groups()
         if plain:
             for part in plain.split(","):
                 name = part.split()[0] if part.split() else ""
@@ -320,6 +319,27 @@ def imported_names(text: str) -> frozenset[str]:
                 joiner = "" if module.endswith(".") else "."
                 out.add(f"{module}{joiner}{words[0]}")
     return frozenset(out)
+
+
+def _notebook_lines(text: str) -> Iterator[str]:
+    """The lines of the JSON of a notebook that are one string, as they read."""
+    for line in text.split("\n"):
+        line = line.strip()
+        if line[:1] == '"' and len(line) < _LONGEST_LINE:  # pictures are longer
+            line = line[1:].removesuffix(",")
+            if line[-1:] == '"':
+                yield line[:-1].removesuffix("\\n").replace('\\"', '"')
+
+
+def _import_statements(text: str) -> Iterator[re.Match[str]]:
+    """The matches of `_IMPORT` in the lines that hold the word: most lines need no regex."""
+    after = 0
+    while (at := text.find("import", after)) >= 0:
+        end = text.find("\n", at)
+        after = end if end >= 0 else len(text)
+        match = _IMPORT.match(text, text.rfind("\n", 0, at) + 1, after)
+        if match is not None:
+            yield match
 
 
 def _handed_on(text: str) -> dict[str, str]:

@@ -358,7 +358,7 @@ def importing_pipelines(file: FileModel) -> Iterator[Pipeline]:
             known[path] = None
             if "backward" in text:
                 try:
-                    known[path] = build(read_source(path), project, file.release)
+                    known[path] = build(read_source(path), project)
                 except (ParseError, OSError):
                     continue  # that file reports it when it is its turn
         if known[path] is not None:

@@ -55,7 +55,8 @@ class Suppressions:
         self._codes_of = codes_of
         self.items: list[Suppression] = []
         self.from_scratch = False
-        if _MARKER.search(source.text):
+        small = source.text.lower()
+        if ("ppolint" in small or "noqa" in small) and _MARKER.search(source.text):
             self._collect()
 
     def _collect(self) -> None:

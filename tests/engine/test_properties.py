@@ -102,8 +102,13 @@ def analyse(text: str, folder: Path):
     projects = Projects(SettingsResolver(isolated=True))
     path = str(folder / "generated.py")
     source = Source.from_text(text, path)
-    release = release_for(path, source.data, None)
-    return analyse_source(source, codes, codes, projects.project(str(folder)), release)
+    return analyse_source(
+        source,
+        codes,
+        codes,
+        projects.project(str(folder)),
+        lambda: release_for(path, source.data, None),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def source_of(text):
 
 def findings(text, release, source=None):
     target = parse_target(release, "test")
-    model = build(source or source_of(text), release=target)
+    model = build(source or source_of(text), release=lambda: target)
     return [f for rule in RULES.values() for f in rule.findings(model)]
 
 
@@ -324,5 +324,5 @@ def test_make_functional_is_gone_with_tensordict_0_15():
 
     target = replace(parse_target("0.14.1", "test"), tensordict=("0.15.0",))
     text = "from tensordict.nn import make_functional\n"
-    model = build(source_of(text), release=target)
+    model = build(source_of(text), release=lambda: target)
     assert [f.code for f in RULES["PPO901"].findings(model)] == ["PPO901"]

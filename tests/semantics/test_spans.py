@@ -13,8 +13,9 @@ from ppolint.semantics.spans import Spans
 
 FOLDER = Path(__file__).parents[2] / "fixtures"
 FIXTURES = [p for p in sorted(FOLDER.rglob("*.py")) if "PPO001" not in str(p)]
-# libcst has no place for the line end that is not there at the end of a file.
-WITHOUT_PLACE = (cst.Module, cst.Newline, cst.TrailingWhitespace)
+# libcst has no place for the line end that is not there at the end of a file, and we have none for
+# whitespace.
+WITHOUT_PLACE = (cst.Module, cst.Newline, cst.TrailingWhitespace, cst.SimpleWhitespace)
 SMALL = [
     "",
     "# only a comment\n",

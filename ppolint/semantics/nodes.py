@@ -1,0 +1,68 @@
+"""libcst's nodes, made leaner once for a process.
+
+libcst's parser is native, but for each node it calls a constructor in Python, and a module of a
+thousand lines has forty thousand nodes. Their classes are frozen data classes that check what they
+are given: right for nodes that people put together by hand, and a quarter of the parser's time for
+those that it makes itself, from a text that it has understood.
+
+The classes stay what they are; only how they are filled and written out changes, for good: to put
+it back after each parse would throw away what the interpreter has learned about their attributes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import libcst as cst
+
+# What nineteen of twenty nodes are. The other constructors are not worth compiling anew.
+_FREQUENT = (
+    "SimpleWhitespace", "Name", "Newline", "TrailingWhitespace", "Dot", "Attribute", "Arg", "Comma",
+    "SimpleStatementLine", "Call", "EmptyLine", "Element", "ParenthesizedWhitespace",
+    "AssignTarget", "Assign", "AssignEqual", "SimpleString", "IndentedBlock", "Integer", "Param",
+    "LeftSquareBracket", "RightSquareBracket", "Annotation", "SubscriptElement", "Comment", "Expr",
+    "Index", "Subscript", "Parameters", "ComparisonTarget", "Comparison", "FunctionDef",
+    "BinaryOperation", "If", "Tuple", "LeftParen", "RightParen", "List",
+)  # fmt: skip
+_slim = False
+
+
+def slim() -> None:
+    """Make the nodes of this process cheap to construct. They are no longer frozen or checked."""
+    global _slim
+    if _slim:
+        return
+    _slim = True
+    cst.CSTNode.__post_init__ = _unchecked  # type: ignore[method-assign]
+    for name in _FREQUENT:
+        cls: Any = getattr(cst, name, None)
+        if dataclasses.is_dataclass(cls):
+            cls.__init__ = _constructor(cls)
+            cls.__setattr__ = object.__setattr__
+            cls.__delattr__ = object.__delattr__
+
+
+def _unchecked(node: cst.CSTNode) -> None:
+    pass
+
+
+def _constructor(cls: Any) -> Any:
+    """An `__init__` with the signature of the data class that only assigns."""
+    names: dict[str, Any] = {"_none": dataclasses.MISSING}
+    parameters = []
+    body = []
+    for field in dataclasses.fields(cls):
+        given = field.name
+        if field.default is not dataclasses.MISSING:
+            names[f"_{given}"] = field.default
+            parameters.append(f"{given}=_{given}")
+        elif field.default_factory is not dataclasses.MISSING:
+            names[f"_{given}"] = field.default_factory
+            parameters.append(f"{given}=_none")
+            given = f"_{given}() if {given} is _none else {given}"
+        else:
+            parameters.append(given)
+        body.append(f"    self.{field.name} = {given}")
+    exec(f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(body), names)
+    return names["__init__"]
