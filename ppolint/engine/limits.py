@@ -23,7 +23,9 @@ _STATEMENT = re.compile(
 _OPERATOR = re.compile(
     r"""\*\*|//|<<|>>|[-+*/%@&|^~.(\[{'"]|\b(?:and|or|not|if|lambda|await|yield)\b"""
 )
-_SEPARATOR = re.compile(r"[,;:)\]}]")
+# What operators are written with, for an upper bound on how many there are.
+_SIGNS = b"-+*/%@&|^~.([{'\"<>"
+_WORDS = (b"and", b"or", b"not", b"if", b"lambda", b"await", b"yield")
 _ELIF = re.compile(r"^[ \t]*elif\b", re.MULTILINE)
 
 
@@ -45,9 +47,11 @@ def reason_to_skip(text: str) -> tuple[str, int] | None:
 
 
 def _may_nest(piece: str) -> bool:
-    return len(piece) > MAX_LINE_NESTING and (
-        sum(1 for _ in _OPERATOR.finditer(piece)) > MAX_LINE_NESTING
-    )
+    if len(piece) <= MAX_LINE_NESTING:
+        return False
+    data = piece.encode("utf-8", "surrogatepass")
+    most = len(data) - len(data.translate(None, _SIGNS)) + sum(map(data.count, _WORDS))
+    return most > MAX_LINE_NESTING and len(_OPERATOR.findall(piece)) > MAX_LINE_NESTING
 
 
 _TOKEN = re.compile(

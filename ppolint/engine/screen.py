@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.project import Project
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_WORD_FIRST = re.compile(r"^\\b([a-z]{2,})(?![*+?{])")
 # The kind of program that a family of rules is about, when a rule does not say it itself.
 _FAMILY = dict.fromkeys(FAMILIES, "torchrl") | dict.fromkeys(("general", "plumbing"), None)
 
@@ -30,40 +31,47 @@ class _Need:
         if self.in_small_letters:
             assert pattern == pattern.lower(), f"{entry}: no capitals with (?i)"
             pattern = pattern[4:]
+        if pattern is not None:
+            # A regex that begins with letters jumps to them; one that begins with \b does not.
+            pattern = _WORD_FIRST.sub(r"\1(?<!\\w\1)", pattern)
         self.regex = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
         self.text = entry.encode()
         self.identifier = _IDENTIFIER.fullmatch(self.text) is not None
         # The JSON of a notebook spells quotes, backslashes and line ends in another way.
         self.as_in_json = self.regex is None and not {34, 92} & set(self.text)
 
-    def may_be_in(self, data: bytes, small: bytes) -> bool:
-        """Whether it is in the text; for an identifier, perhaps as a part of a longer one.
-
-        `small` is the text in small letters.
-        """
+    def is_in(self, data: bytes, small: bytes) -> bool:
+        """Whether the text holds it, for all but identifiers; `small` is it in small letters."""
         if self.regex is None:
             return self.text in data
         return self.regex.search(small if self.in_small_letters else data) is not None
 
 
-class Screen:
-    """The screen for a set of rules.
+class _Group:
+    """Alternatives of which a file has to show one."""
 
-    First every need is looked for as a piece of text, which is fast and passes too much; only when
-    that lets a rule through are the identifiers of the file gathered.
-    """
+    def __init__(self, needs: Iterable[_Need]) -> None:
+        self.needs = tuple(needs)
+        self.identifiers = frozenset(need.text for need in self.needs if need.identifier)
+        self.others = tuple(need for need in self.needs if not need.identifier)
+
+
+class Screen:
+    """The screen for a set of rules."""
 
     def __init__(self, rules: Iterable[RuleEntry]) -> None:
         needs: dict[str, _Need] = {}
+        groups: dict[tuple[str, ...], _Group] = {}
+
+        def group(entries: tuple[str, ...]) -> _Group:
+            if entries not in groups:
+                known = [needs.setdefault(entry, _Need(entry)) for entry in entries]
+                groups[entries] = _Group(known)
+            return groups[entries]
+
         rules = [rule for rule in rules if rule.needs]
         self._programs = {rule.code: rule.program or _FAMILY[rule.family] for rule in rules}
-        self._rules = [
-            (
-                rule.code,
-                [[needs.setdefault(entry, _Need(entry)) for entry in g] for g in rule.needs],
-            )
-            for rule in rules
-        ]
+        self._rules = [(rule.code, [group(entries) for entries in rule.needs]) for rule in rules]
         self._of_any_program = [rule for rule in self._rules if self._programs[rule[0]] is None]
 
     def passing(self, data: bytes, of_any_program: bool = False) -> tuple[str, ...]:
@@ -71,25 +79,31 @@ class Screen:
 
         `of_any_program` leaves out the rules that are about one kind of program only.
         """
-        present: dict[_Need, bool] = {}
+        identifiers: set[bytes] = set()
         small = data.lower()
+        present: dict[_Need, bool] = {}
+        shown: dict[_Group, bool] = {}
 
         def has(need: _Need) -> bool:
             known = present.get(need)
             if known is None:
-                known = present[need] = need.may_be_in(data, small)
+                known = present[need] = need.is_in(data, small)
             return known
 
+        def shows(group: _Group) -> bool:
+            known = shown.get(group)
+            if known is None:
+                known = shown[group] = names(group.identifiers) or any(map(has, group.others))
+            return known
+
+        def names(wanted: frozenset[bytes]) -> bool:
+            # Most files of other kinds hold nothing that looks like one: they are not split up.
+            if not identifiers and any(text in data for text in wanted):
+                identifiers.update(_IDENTIFIER.findall(data))
+            return not identifiers.isdisjoint(wanted)
+
         rules = self._of_any_program if of_any_program else self._rules
-        candidates = [rule for rule in rules if all(any(map(has, g)) for g in rule[1])]
-        if not candidates:
-            return ()
-        identifiers = set(_IDENTIFIER.findall(data))
-
-        def holds(need: _Need) -> bool:
-            return need.text in identifiers if need.identifier else has(need)
-
-        return tuple(code for code, needs in candidates if all(any(map(holds, g)) for g in needs))
+        return tuple(code for code, groups in rules if all(map(shows, groups)))
 
     def may_pass_notebook(self, data: bytes) -> bool:
         """Whether the JSON of a notebook is worth decoding."""
@@ -97,7 +111,7 @@ class Screen:
         def may(need: _Need) -> bool:
             return not need.as_in_json or need.text in data
 
-        return any(all(any(map(may, group)) for group in needs) for _, needs in self._rules)
+        return any(all(any(map(may, group.needs)) for group in groups) for _, groups in self._rules)
 
     def passing_source(self, source: Source) -> tuple[str, ...]:
         """The codes of the rules that need to see `source`."""

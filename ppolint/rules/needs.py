@@ -26,6 +26,14 @@ GROWS = (
     r"re:\+=(?![ \t]*[\d.]+[ \t]*(?:#.*)?$)",
 )  # fmt: skip
 
+# Something is put into what is there already, by an index, an attribute's name or a call; or what was
+# filled elsewhere gets names.
+STORES = (
+    "append", "extend", "insert", "appendleft", "cat", "concatenate", "stack", "copy_", "setattr",
+    "push", "roll", "TensorDict", r"re:[\"']\)\s*:", r"re:[._](?:put|set|fill|scatter|copy|add|update|push|store)\w*\(",
+    r"re:\]\s*(?:=(?!=)|[-+*/]=)",
+)  # fmt: skip
+
 # A TensorDict is acted on. The action is written into it where an environment of another file of the
 # project is stepped; its file does not have to name TorchRL.
 ACTS = ("torchrl", "tensordict", "backward", r"re:\[\s*[\"']action[\"']\s*\]\s*=")

@@ -71,6 +71,12 @@ def by_code() -> dict[str, RuleEntry]:
     return {entry.code: entry for entry in entries()}
 
 
+@lru_cache(maxsize=1)
+def general() -> frozenset[str]:
+    """The codes of the rules about files and comments, which no model is needed for."""
+    return frozenset(entry.code for entry in entries() if entry.family == "general")
+
+
 def find(text: str) -> RuleEntry | None:
     """The rule with this code or name, in any case; None when there is none."""
     wanted = text.strip()

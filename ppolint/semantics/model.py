@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.names import Names
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
+    from ppolint.semantics.provenance import Steps
     from ppolint.semantics.recurrence import Recursion
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
@@ -174,6 +175,13 @@ class FileModel:
 
         return rollouts(self)
 
+    @cached_property
+    def steps(self) -> Steps:
+        """The calls that step environments."""
+        from ppolint.semantics.provenance import find_steps
+
+        return find_steps(self)
+
     # -- values -----------------------------------------------------------------------------
     @cached_property
     def _by_op(self) -> dict[str, list[Value]]:
@@ -191,9 +199,14 @@ class FileModel:
     def _users(self) -> dict[Value, list[Value]]:
         table: dict[Value, list[Value]] = {}
         for value in self.values._table.values():
-            if value.core is value:
-                for arg in dict.fromkeys(value.args):
-                    table.setdefault(arg.core, []).append(value)
+            if value.core is value and value.args:
+                args = value.args
+                for arg in args if len(args) == 1 else dict.fromkeys(args):
+                    users = table.get(arg.core)
+                    if users is None:
+                        table[arg.core] = [value]
+                    else:
+                        users.append(value)
         return table
 
     @cached_property

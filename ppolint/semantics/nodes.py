@@ -64,5 +64,6 @@ def _constructor(cls: Any) -> Any:
         else:
             parameters.append(given)
         body.append(f"    self.{field.name} = {given}")
-    exec(f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(body), names)
+    text = f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(body)
+    exec(text, names)  # noqa: S102 - made of the names of fields, as dataclasses make theirs
     return names["__init__"]

@@ -133,6 +133,9 @@ class Class:
 
     def lineage(self) -> Iterator[Class]:
         """The class and its bases that are known, nearest first."""
+        if not self.bases:
+            yield self
+            return
         seen: list[Class] = []
         queue: list[Class] = [self]
         while queue:

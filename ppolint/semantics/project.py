@@ -38,9 +38,15 @@ OTHER_FRAMEWORKS = frozenset(
     }
 )
 # A file of the project is looked into only when it may hold something a pattern is made of.
-_RELEVANT = re.compile(
-    r"\b(?:lfilter|reversed|clamp|clip|exp|hardtanh|minimum|flip|cumsum|torchrl|tensordict"
-    r"|LightningModule)\b|\[::-1\]|-1\s*,\s*-1\s*\)"
+# Each pattern begins with letters that a search can jump to.
+_RELEVANT = (
+    *(
+        re.compile(rf"{word}(?<!\w{word})(?!\w)")
+        for word in "lfilter reversed clamp clip exp hardtanh minimum flip cumsum torchrl tensordict "
+        "LightningModule".split()
+    ),
+    re.compile(r"\[::-1\]"),
+    re.compile(r"-1\s*,\s*-1\s*\)"),
 )
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
@@ -53,7 +59,7 @@ _OWN_IMPORT = re.compile(
 
 def _is_relevant(text: str) -> bool:
     """Whether a file may hold what patterns are made of."""
-    if _RELEVANT.search(text):
+    if any(pattern.search(text) for pattern in _RELEVANT):
         return len(text) < 1_000_000
     return len(text) < _SHORT and _STEP.search(text) is not None
 

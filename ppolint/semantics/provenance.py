@@ -44,7 +44,7 @@ _CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class Steps:
     """What the file shows of stepping environments."""
 
     calls: tuple[Value, ...]
@@ -56,8 +56,13 @@ class _Steps:
     kept: frozenset[Value] = frozenset()
 
 
-def steps_of(file: FileModel) -> _Steps:
+def steps_of(file: FileModel) -> Steps:
     """The calls `x.step(action)` whose result is taken apart."""
+    return file.steps
+
+
+def find_steps(file: FileModel) -> Steps:
+    """`steps_of` a file that was not asked before."""
     calls: list[Value] = []
     actions: set[Value] = set()
     five: set[Value] = set()
@@ -91,7 +96,7 @@ def steps_of(file: FileModel) -> _Steps:
         shown, looks, environments = _shown_apart(file)
         if shown:
             calls, actions = [*looks], _given_to_steps(file, environments)
-    return _Steps(tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept))
+    return Steps(tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept))
 
 
 def _holders(file: FileModel) -> dict[Value, Value]:
@@ -218,7 +223,7 @@ def literal_members(core: Value) -> tuple[Value, ...]:
 class Provenance:
     """Tells the role of a value in a step of experience."""
 
-    def __init__(self, file: FileModel, steps: _Steps) -> None:
+    def __init__(self, file: FileModel, steps: Steps) -> None:
         self.file = file
         self.steps = set(steps.calls)
         self.five = steps.five

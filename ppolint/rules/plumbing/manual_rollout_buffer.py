@@ -49,6 +49,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import STORES
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -63,6 +64,7 @@ rule = Rule(
          r"re:(?:\.|['\"])r\b"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "new_zeros", "new_empty", "new_ones", "new_full", "class", "None", "randn", "cat"),
+        STORES,
     ),
     summary="A rollout kept in preallocated tensors or in a class of its own.",
 )  # fmt: skip
