@@ -40,11 +40,9 @@ class _Need:
         # The JSON of a notebook spells quotes, backslashes and line ends in another way.
         self.as_in_json = self.regex is None and not {34, 92} & set(self.text)
 
-    def is_in(self, data: bytes, small: bytes) -> bool:
-        """Whether the text holds it, for all but identifiers; `small` is it in small letters."""
-        if self.regex is None:
-            return self.text in data
-        return self.regex.search(small if self.in_small_letters else data) is not None
+    def is_in(self, data: bytes) -> bool:
+        """Whether the text holds it, in small letters where it asks for that."""
+        return self.text in data if self.regex is None else self.regex.search(data) is not None
 
 
 class _Group:
@@ -80,14 +78,16 @@ class Screen:
         `of_any_program` leaves out the rules that are about one kind of program only.
         """
         identifiers: set[bytes] = set()
-        small = data.lower()
+        small: list[bytes] = []
         present: dict[_Need, bool] = {}
         shown: dict[_Group, bool] = {}
 
         def has(need: _Need) -> bool:
             known = present.get(need)
             if known is None:
-                known = present[need] = need.is_in(data, small)
+                if need.in_small_letters and not small:
+                    small.append(data.lower())
+                known = present[need] = need.is_in(small[0] if need.in_small_letters else data)
             return known
 
         def shows(group: _Group) -> bool:

@@ -364,7 +364,9 @@ class Calls(Inlining, Instances):
         double_star: bool = False,
     ) -> Value:
         """A call of which only its own identity is known."""
-        named = {k: value for k, value in kw.items() if k != "**"}
-        extra = (kw["**"],) if "**" in kw else ()
-        site = CallSite(node, self.site, len(args), tuple(named), star, double_star)
-        return self.values.make("call", (callee, *args, *named.values(), *extra), site)
+        extra: tuple[Value, ...] = ()
+        if "**" in kw:
+            extra = (kw["**"],)
+            kw = {k: value for k, value in kw.items() if k != "**"}
+        site = CallSite(node, self.site, len(args), tuple(kw), star, double_star)
+        return self.values.make("call", (callee, *args, *kw.values(), *extra), site)

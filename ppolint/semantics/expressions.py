@@ -35,22 +35,19 @@ class Expressions(Subscripts):
     def eval(self, node: Any) -> Value:
         """The value of an expression; evaluating may emit events and bind names."""
         self.work += 1
-        handler = _HANDLERS.get(type(node))
+        kind = type(node)
+        handler = _HANDLERS.get(kind)
         if handler is None:
             return self.values.unknown()
         value = handler(self, node)
-        if value.op not in _UNNOTED and not self._passes_on(value, node):
-            self.note(value, node)
+        if kind is not cst.Name and value.op not in _UNNOTED:
+            if kind not in _HANDING_ON or not self._passes_on(value, node):
+                self.note(value, node)
         return value
 
     def _passes_on(self, value: Value, node: Any) -> bool:
         """Whether a node only hands on a value that was computed, and noted, elsewhere."""
-        kind = type(node)
-        if kind is cst.Name:
-            return True
-        if kind not in _HANDING_ON or (
-            kind is cst.Call and value.op != "wrap" and node is not self.looked_into
-        ):
+        if type(node) is cst.Call and value.op != "wrap" and node is not self.looked_into:
             return False
         core = value.core.args[0] if value.core.op == "neg" else value.core
         return core in self.occurrences

@@ -37,6 +37,10 @@ class Values(Limits):
         node.op, node.args, node.data = op, args, data
         node.id = len(self._table)
         self._table[key] = node
+        if not args:
+            node.loops = loops
+            node.core = node
+            return node
         plain = True
         for arg in args:
             loops |= arg.loops

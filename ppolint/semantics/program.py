@@ -147,6 +147,9 @@ class Class:
             queue.extend(b.data for b in cls.bases if b.op == "class")  # type: ignore[misc]
 
     def method(self, name: str) -> Function | None:
+        own = self.methods.get(name)
+        if own is not None or not self.bases:
+            return own
         for cls in self.lineage():
             if name in cls.methods:
                 return cls.methods[name]

@@ -72,6 +72,8 @@ def _prepare() -> None:
     if cst.CSTNode._codegen is _codegen:
         cst.CSTNode._codegen = _noted  # type: ignore[method-assign]
         cst.SimpleWhitespace._codegen = _passed  # type: ignore[method-assign]
+        for token in (cst.Name, cst.SimpleString, cst.Integer, cst.Float):
+            token._codegen = _token  # type: ignore[attr-defined]
         _BaseParenthesizedNode._parenthesize = _in_parentheses  # type: ignore[method-assign]
 
 
@@ -89,6 +91,15 @@ def _passed(node: Any, state: Any) -> None:
         _codegen(node, state)
         return
     state.position += len(node.value)
+
+
+def _token(node: Any, state: Any, **kwargs: Any) -> None:
+    if type(state) is not _Recorder or node.lpar or kwargs:
+        _noted(node, state, **kwargs)
+        return
+    start = state.position
+    state.position = end = start + len(node.value)
+    state.spans[id(node)] = (start, end)
 
 
 def _in_parentheses(node: Any, state: Any) -> Any:

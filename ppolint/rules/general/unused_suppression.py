@@ -37,7 +37,7 @@ rule = Rule(
     code="PPO002",
     name="unused-suppression",
     severity=Severity.INFO,
-    needs=(("ppolint", "noqa"), ("ppolint", " PPO", ",PPO", ":PPO")),
+    needs=(("ppolint", " PPO", ",PPO", ":PPO"), ("ppolint", "noqa")),  # the rarer ones first
     summary="A suppression comment suppresses nothing, or names no rule.",
     fix=Applicability.SAFE,
 )
