@@ -31,7 +31,7 @@ _STEP = re.compile(r"\.step\(")
 _SUBSCRIPT = re.compile(r"(?<=\w)\[[^\[\]]*\]")
 # What a policy-gradient loss is made of, when the environment is elsewhere.
 _POLICY_GRADIENT = ("log_prob", "entropy", "exp", "backward")
-_SIGNS = tuple(sign.encode() for sign in (".step(", *sorted(ENVIRONMENT_PACKAGES)))
+_PACKAGES = tuple(name.encode() for name in sorted(ENVIRONMENT_PACKAGES))
 # An example about RL that imports a large library does not make all of the library RL.
 _LARGE = 400
 _SHARE = 0.05
@@ -183,7 +183,7 @@ def _program_files(project: Project) -> tuple[frozenset[str], frozenset[str]]:
     speaking = []
     for path in project.files:
         data = project.read(path)
-        if any(sign in data for sign in _SIGNS):
+        if b".step(" in data or _names_package(data):
             if speaks_of_environments(project.text(path, keep=False)):
                 speaking.append(path)
     imported: dict[str, list[str]] = {}
@@ -196,6 +196,18 @@ def _program_files(project: Project) -> tuple[frozenset[str], frozenset[str]]:
         else:
             programs |= reached
     return frozenset(part | programs), frozenset(programs)
+
+
+def _names_package(data: bytes) -> bool:
+    """Whether a line with the word `import` holds the name of an environment package."""
+    lines = []
+    end = 0
+    while (at := data.find(b"import", end)) >= 0:
+        end = data.find(b"\n", at)
+        end = end if end >= 0 else len(data)
+        lines.append(data[data.rfind(b"\n", 0, at) + 1 : end])
+    found = b"\n".join(lines)
+    return any(name in found for name in _PACKAGES)
 
 
 def _reached(project: Project, start: str, imported: dict[str, list[str]]) -> set[str]:

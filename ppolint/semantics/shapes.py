@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
+_WINDOW = 12_000
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 _CLIPS = frozenset({"clamp", "clip", "clamp_", "clip_", "where", "minimum", "min"})
 _EXPONENTIALS = frozenset({"exp", "exp_", "expm1"})
@@ -17,11 +19,14 @@ _QUOTIENTS = frozenset({"div", "true_divide", "divide"})
 _E_POWER = re.compile(r"\be\s*\*\*")
 # The gradient of a ratio that is one: exp(x - x.detach()).
 _SELF_RATIO = re.compile(r"\bexp\(\s*([\w.]+)\s*-\s*\1\.detach\(\)")
-_BELOW = re.compile(
-    r"\b1(?:\.0*)?\s*-\s*([A-Za-z_][\w.]*)|-\s*([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b"
-)
-_ABOVE = re.compile(r"\b1(?:\.0*)?\s*\+\s*([A-Za-z_][\w.]*)|([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b")
-_SIDES = re.compile(r"\b1(?:\.0*)?\s*-[^,\n]{1,60},[^,]{0,60}\b1(?:\.0*)?\s*\+")
+# Each begins with a character that a search can jump to: 1 - x, -x + 1, 1 + x, and the + 1 of x + 1.
+_ONE_LESS = re.compile(r"1(?<!\w1)(?:\.0*)?\s*-\s*([A-Za-z_][\w.]*)")
+_LESS_ONE = re.compile(r"-\s*([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b")
+_ONE_MORE = re.compile(r"1(?<!\w1)(?:\.0*)?\s*\+\s*([A-Za-z_][\w.]*)")
+_MORE_ONE = re.compile(r"\+\s*1(?:\.0*)?\b")
+_NAME_BEFORE = re.compile(r"([A-Za-z_][\w.]*)\s*$")
+_NAME_LENGTH = 80
+_SIDES = re.compile(r"1(?<!\w1)(?:\.0*)?\s*-[^,\n]{1,60},[^,]{0,60}\b1(?:\.0*)?\s*\+")
 _PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
 
 _SYMMETRIC = re.compile(
@@ -42,7 +47,18 @@ _PUSHES = frozenset({"append", "insert", "appendleft"})
 
 
 def has_loss_shape(text: str) -> bool:
-    """Whether a text clips something around 1, and has an exponential or a quotient."""
+    """Whether a text clips something around 1, and has an exponential or a quotient nearby."""
+    return any(map(_shows_loss, _windows(text)))
+
+
+def _windows(text: str) -> Iterator[str]:
+    """A text in parts that overlap: what is far apart in a large file is no one formula."""
+    yield text[:_WINDOW]
+    for start in range(_WINDOW // 2, len(text) - _WINDOW // 2, _WINDOW // 2):
+        yield text[start : start + _WINDOW]
+
+
+def _shows_loss(text: str) -> bool:
     words = set(_WORDS.findall(text))
     if _SELF_RATIO.search(text) is not None:
         return True
@@ -60,10 +76,21 @@ def _has_bounds_around_one(text: str, words: set[str]) -> bool:
     """Whether 1 - x and 1 + x are there for one x, side by side, or as two numbers."""
     if _PAIR.search(text) is not None or _SIDES.search(text) is not None:
         return True
-    above = {a or b for a, b in _ABOVE.findall(text)}
-    if above & {a or b for a, b in _BELOW.findall(text)}:
+    above = {*_ONE_MORE.findall(text), *_names_before_one(text)}
+    if above & {*_ONE_LESS.findall(text), *_LESS_ONE.findall(text)}:
         return True
     return "sub" in words and (bool(above) or "add" in words)
+
+
+def _names_before_one(text: str) -> set[str]:
+    """The x of each x + 1."""
+    found = set()
+    for match in _MORE_ONE.finditer(text):
+        end = match.start()
+        name = _NAME_BEFORE.search(text[max(0, end - _NAME_LENGTH) : end])
+        if name is not None:
+            found.add(name[1])
+    return found
 
 
 def has_value_clip_shape(text: str) -> bool:
