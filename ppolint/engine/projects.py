@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ppolint.settings.files import Target, Walker, project_root
+from ppolint.settings.files import Roots, Target, Walker
 from ppolint.settings.load import SettingsResolver
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Projects:
     def __init__(self, resolver: SettingsResolver) -> None:
         self._resolver = resolver
         self._roots: dict[str, str] = {}
+        self._disk = Roots()
         self._files: dict[str, tuple[str, ...]] = {}
         self._projects: dict[str, Project] = {}
         self._walked: list[tuple[str, list[Target]]] = []
@@ -80,8 +81,11 @@ class Projects:
         folder = os.path.dirname(absolute)
         known = self._roots.get(folder)
         if known is None:
-            known = self._roots[folder] = project_root(folder)
+            known = self._roots[folder] = self._root(folder)
         return known
+
+    def _root(self, folder: str) -> str:
+        return self._disk.of(folder)
 
     def project(self, root: str) -> Project:
         """The project at `root`."""

@@ -102,13 +102,6 @@ class TreeProjects(Projects):
                 return release_in(folders, data.decode("utf-8", "replace"))
             folder = folder.rpartition("/")[0]
 
-    def root_of(self, absolute: str) -> str:
-        folder = os.path.dirname(absolute)
-        known = self._roots.get(folder)
-        if known is None:
-            known = self._roots[folder] = self._root(folder)
-        return known
-
     def _root(self, folder: str) -> str:
         while folder != self.tree.top and self.tree.relative(folder) is not None:
             if any(self.tree.is_file(os.path.join(folder, n)) for n in ("setup.py", "setup.cfg")):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import Any
 
 _WINDOW = 12_000
 _WORDS = re.compile(r"[A-Za-z_]\w*")
@@ -29,12 +30,17 @@ _NAME_LENGTH = 80
 _SIDES = re.compile(r"1(?<!\w1)(?:\.0*)?\s*-[^,\n]{1,60},[^,]{0,60}\b1(?:\.0*)?\s*\+")
 _PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
 
-_SYMMETRIC = re.compile(
-    r"(?:clamp|clip)_?\((?:(?!clamp|clip)[\s\S]){0,200}?"
-    r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:#[^\n]*\n\s*)?(?:\w+\s*=\s*)?\1(?![\w.])"
-    r"|([\w.\[\]'\"]+)\s*-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?\2\s*\+\s*\3(?![\w.])"
-    r"|\bmin\w*\([^\n]*\bmax\w*\(|\bmax\w*\([^\n]*\bmin\w*\("
+# clip(..., -c, c), min(max( and max(min(
+_SYMMETRIC = (
+    re.compile(
+        r"cl(?:amp|ip)_?\((?:(?!clamp|clip)[\s\S]){0,200}?"
+        r"-\s*([\w.\[\]'\"]+)\s*,\s*(?:#[^\n]*\n\s*)?(?:\w+\s*=\s*)?\1(?![\w.])"
+    ),
+    re.compile(r"min(?<!\wmin)\w*\([^\n]*\bmax\w*\("),
+    re.compile(r"max(?<!\wmax)\w*\([^\n]*\bmin\w*\("),
 )
+# What follows x in: x - c, x + c
+_BOUNDS = re.compile(r"-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?([\w.\[\]'\"]+)\s*\+\s*\1(?![\w.])")
 
 _BACKWARDS = re.compile(
     r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1"
@@ -48,7 +54,7 @@ _PUSHES = frozenset({"append", "insert", "appendleft"})
 
 def has_loss_shape(text: str) -> bool:
     """Whether a text clips something around 1, and has an exponential or a quotient nearby."""
-    return any(map(_shows_loss, _windows(text)))
+    return _shows_loss(text) and any(map(_shows_loss, _windows(text)))
 
 
 def _windows(text: str) -> Iterator[str]:
@@ -95,7 +101,10 @@ def _names_before_one(text: str) -> set[str]:
 
 def has_value_clip_shape(text: str) -> bool:
     """Whether a text clips something to an interval that is symmetric around something."""
-    return _SYMMETRIC.search(text) is not None
+    return any(pattern.search(text) is not None for pattern in _SYMMETRIC) or any(
+        text[max(0, match.start() - _NAME_LENGTH) : match.start()].rstrip().endswith(match[2])
+        for match in _BOUNDS.finditer(text)
+    )
 
 
 def has_recursion_shape(text: str) -> bool:
@@ -108,10 +117,18 @@ def has_recursion_shape(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
-    return any(
-        isinstance(node, (ast.For, ast.While)) and any(map(_recurs, _own(node)))
-        for node in ast.walk(tree)
-    )
+    return any(any(map(_recurs, _own(loop))) for loop in _loops(tree.body))
+
+
+def _loops(body: list[Any]) -> Iterator[ast.For | ast.While]:
+    """The loops among statements and those inside of them."""
+    for statement in body:
+        if isinstance(statement, (ast.For, ast.While)):
+            yield statement
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(statement, block, None)
+            if isinstance(inner, list):
+                yield from _loops(inner)
 
 
 def _own(loop: ast.For | ast.While) -> list[ast.AST]:

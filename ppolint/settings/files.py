@@ -184,37 +184,58 @@ _ROOT_MARKS = ("setup.py", "setup.cfg", ".git")
 _HINTS = re.compile(r"(?i)(readme|licen[cs]e|requirements|environment|pipfile|\.gitignore)")
 
 
-def project_root(folder: str) -> str:
-    """The root of the project that `folder` is in.
+class Roots:
+    """The roots of projects, each folder of the tree looked into once.
 
-    That is the nearest folder, at or above it, with a `pyproject.toml` of a project or of ppolint, a
+    The root is the nearest folder, at or above it, with a `pyproject.toml` of a project or of ppolint, a
     `setup.py`, a `setup.cfg` or a `.git`. Without one it is the highest folder, not above the
     working directory, that has a README, a licence or a list of requirements; else the working
-    directory, when `folder` is inside of it, else `folder` itself.
+    directory, when the folder is inside of it, else the folder itself.
     """
-    current = folder
-    while not _is_root(current):
-        parent = os.path.dirname(current)
-        if parent == current:
-            return _guessed_root(folder)
-        current = parent
-    return current
 
+    def __init__(self) -> None:
+        self._marked: dict[str, bool] = {}
+        self._hinted: dict[str, bool] = {}
 
-def _guessed_root(folder: str) -> str:
-    top = os.getcwd()
-    inside = folder == top or folder.startswith(top.rstrip(os.sep) + os.sep)
-    if not inside:
-        return folder
-    guess, current = top, folder
-    while current != top:
-        try:
-            if any(_HINTS.match(name) for name in os.listdir(current)):
+    def of(self, folder: str) -> str:
+        """The root of the project that the absolute `folder` is in."""
+        current = folder
+        while not self._asked(self._marked, _is_root, current):
+            parent = os.path.dirname(current)
+            if parent == current:
+                return self._guessed(folder)
+            current = parent
+        return current
+
+    def _guessed(self, folder: str) -> str:
+        top = os.getcwd()
+        inside = folder == top or folder.startswith(top.rstrip(os.sep) + os.sep)
+        if not inside:
+            return folder
+        guess, current = top, folder
+        while current != top:
+            if self._asked(self._hinted, _has_hint, current):
                 guess = current
-        except OSError:
-            pass  # a folder that vanished gives no hint
-        current = os.path.dirname(current)
-    return guess
+            current = os.path.dirname(current)
+        return guess
+
+    @staticmethod
+    def _asked(known: dict[str, bool], question: Callable[[str], bool], folder: str) -> bool:
+        if folder not in known:
+            known[folder] = question(folder)
+        return known[folder]
+
+
+def project_root(folder: str) -> str:
+    """The root of the project that one folder is in, as `Roots` finds it."""
+    return Roots().of(folder)
+
+
+def _has_hint(folder: str) -> bool:
+    try:
+        return any(map(_HINTS.match, os.listdir(folder)))
+    except OSError:  # it vanished
+        return False
 
 
 def _is_root(folder: str) -> bool:
