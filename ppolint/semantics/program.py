@@ -248,6 +248,7 @@ class Site:
     conditions: tuple[Any, ...] = ()
     contexts: tuple[Value, ...] = ()
     order: int = 0
+    _loops: tuple[Loop, ...] | None = None
 
     def in_loop(self, loop: Loop) -> bool:
         return loop in self.loops()
@@ -258,15 +259,16 @@ class Site:
 
     def loops(self) -> tuple[Loop, ...]:
         """The loops around the site, outermost first, those of the callers included."""
-        out: list[Loop] = []
-        loop = self.loop
-        while loop is not None:
-            out.append(loop)
-            loop = loop.parent
-        out.reverse()
-        if self.frame.call_site is not None:
-            return (*self.frame.call_site.loops(), *out)
-        return tuple(out)
+        if self._loops is None:
+            out: list[Loop] = []
+            loop = self.loop
+            while loop is not None:
+                out.append(loop)
+                loop = loop.parent
+            out.reverse()
+            outer = self.frame.call_site
+            self._loops = (*outer.loops(), *out) if outer is not None else tuple(out)
+        return self._loops
 
 
 @dataclass(eq=False, slots=True, repr=False)

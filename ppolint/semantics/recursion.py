@@ -199,8 +199,10 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
     seen: set[tuple[int, int]] = set()
     for event in file.events:
         cell = _cell_of(event)
+        if cell is None:
+            continue
         loops = event.site.loops()
-        if cell is None or not loops:
+        if not loops:
             continue
         loop = loops[-1]
         value = event.value if event.kind != "method" else event.args[-1]
