@@ -126,6 +126,8 @@ STILL_RIGHT = {
     "PPO613 good_no_grad 0": "copied into a buffer",
     "PPO613 good_rows_by_index 0": "copied by the index",
     "PPO703 good_two_optimisers_in_turn 0": "another backward pass comes in between",
+    "PPO703 good_projected_gradients 0": "what the step gets is put into .grad by hand",
+    "PPO704 good_gradients_by_hand 0": "what the step gets is put into .grad by hand",
 }
 
 
