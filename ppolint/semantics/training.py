@@ -142,7 +142,7 @@ def is_batched(path: Path) -> bool | Unknown:
             if layout is None:
                 return True
             return True if source.pipeline.text(layout) == "stack" else UNKNOWN
-        if source.flag("split_trajs", False) is not False:
+        if source.flag("split_trajs", False) is True:
             return UNKNOWN  # a row for each trajectory
         envs = source.envs
     elif isinstance(source, Environment):
