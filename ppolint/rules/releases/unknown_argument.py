@@ -56,9 +56,10 @@ def check(file: FileModel) -> Iterator[Finding]:
         yield from _of_calls(file)
 
 
-_TAKEN = {
-    "advantage": frozenset({"tensordict", "params", "target_params", "time_dim"}),
-    "loss": frozenset({"tensordict"}),
+# Keywords are taken for the entries of a TensorDict: it is itself given by position only.
+_TAKEN: dict[str, frozenset[str]] = {
+    "advantage": frozenset({"params", "target_params", "time_dim"}),
+    "loss": frozenset(),
 }
 
 
@@ -78,18 +79,26 @@ def _of_calls(file: FileModel) -> Iterator[Finding]:
         if not all(isinstance(c, Estimator) or (isinstance(c, Loss) and c.is_ppo) for c in known):
             continue
         given = getattr(step.node, "args", ())
-        if not any(a.keyword is None and not a.star for a in given[:1]):
+        if any(a.star for a in given) or not any(
+            a.keyword is None or a.keyword.value == "tensordict" for a in given
+        ):
             continue
-        for argument in given[1:]:
+        for argument in given:
             name = argument.keyword.value if argument.keyword is not None else None
             if name is None or name in taken or (span := file.span(argument)) in told:
                 continue
             told.add(span)
+            if name == "tensordict":
+                what, how = "takes the data by position", "leave `tensordict=` out"
+            elif step.kind == "advantage":
+                what = f"has no argument `{name}`"
+                how = "the networks are given when it is built; parameters as `params=`"
+            else:
+                what = f"has no argument `{name}`"
+                how = "a loss is called with the data and nothing else"
             yield rule.at(
                 span,
-                f"`{known[0].title}.forward` has no argument `{name}`: it raises TypeError",
-                help="the networks are given when it is built; parameters as `params=`"
-                if step.kind == "advantage"
-                else "a loss is called with the data and nothing else",
+                f"`{known[0].title}.forward` {what}: it raises TypeError",
+                help=how,
                 scope=step.scope,
             )
