@@ -129,6 +129,11 @@ class Environment(Component):
             if self.name in ("GymWrapper", "DMControlWrapper"):
                 return self.pipeline.wraps_single_env(self)
             return UNKNOWN if workers is not None else False
+        if self.name == "EnvBase" and self.cls is not None:
+            from ppolint.semantics.batches import is_batched
+
+            found = is_batched(self.cls)
+            return UNKNOWN if found is None else found
         return UNKNOWN
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.cells import is_cell
 from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Class, Frame, Function, Site
 from ppolint.semantics.values import Value
@@ -19,6 +20,11 @@ class Definitions:
     site: Site
 
     def _function(self, node: Any) -> bool:
+        frame = self.frame
+        if node.decorators and frame.function is None and frame is frame.module.frame:
+            if is_cell(node, frame.module.tree):
+                self.exec_suite(node.body)  # type: ignore[attr-defined]
+                return False
         function = self._define(node, None)
         self.bind(node.name.value, self.values.make("func", (), function), node)
         return False

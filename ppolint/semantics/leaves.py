@@ -100,11 +100,26 @@ class Leaves:
                     return [site.entries[key]]
         if index.op == "slice":
             return [base]
+        chosen = self.member(base, index)
+        if chosen is not None:
+            return chosen
         if base.core.op == "elem" and index.number == 1:
             pairs = base.core.args[0].core
             if pairs.op == "call" and pairs.args[0].op == "attr" and pairs.args[0].data == "items":
                 return self.contents(pairs)
         return self.contents(base)
+
+    def member(self, base: Value, index: Value) -> list[Value] | None:
+        """What `base[n]` is of tuples, which keep their length and order; None for anything else."""
+        place = index.number
+        if place is None or place != int(place):
+            return None
+        found = self.leaves_of_container(base)
+        if not found or not all(
+            t.op == "tuple" and -len(t.args) <= place < len(t.args) for t in found
+        ):
+            return None
+        return [t.args[int(place)] for t in found]
 
     def contents(self, container: Value) -> list[Value] | None:
         """What lists, dicts and comprehensions hold, and what is put in later; None for others."""

@@ -137,7 +137,8 @@ class Lineage:
                 return self.paths(base) and list(self.paths(base))
             if method.op == "attr" and method.data == "sample" and index.number is not None:
                 return self._extend(value, base, Operation("index", "unpacked", args=(index,)))
-        inside = self.pipeline.wiring.contents(base)
+        wiring = self.pipeline.wiring
+        inside = wiring.member(base, index) or wiring.contents(base)
         if inside is not None:
             return [p for v in inside for p in self.paths(v)]
         if key is not None:

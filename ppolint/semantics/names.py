@@ -15,6 +15,7 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.cells import is_cell
 from ppolint.semantics.fallbacks import expects_failure, falls_back
 from ppolint.semantics.scopes import Binding, Scope, Use, children, dotted_path, scope_binding
 
@@ -198,6 +199,11 @@ class Names:
 
     def _function(self, node: Any, scope: Scope, guarded: bool) -> None:
         if type(node) is cst.FunctionDef:
+            if node.decorators and scope is self.module and is_cell(node, scope.node):
+                for param in _parameters(node.params):  # a use of what another cell gives
+                    self._visit(param.name, scope, guarded)
+                self._visit(node.body, scope, guarded)
+                return
             for decorator in node.decorators:
                 self._visit(decorator.decorator, scope, guarded)
             if node.returns is not None:

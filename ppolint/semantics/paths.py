@@ -59,7 +59,14 @@ class Operation:
         sizes = self.args
         if len(sizes) == 1 and sizes[0].core.op == "tuple":
             sizes = sizes[0].core.args
-        return len(sizes) == 1 and sizes[0].number == -1
+        return len(sizes) == 1 and (sizes[0].number == -1 or _is_count(sizes[0].core))
+
+
+def _is_count(size: Value) -> bool:
+    """Whether a single size is a number of rows: a product of sizes, `numel()`."""
+    if size.op == "mul":
+        return True
+    return size.op == "call" and size.args[0].op == "attr" and size.args[0].data == "numel"
 
 
 @dataclass(eq=False, slots=True)

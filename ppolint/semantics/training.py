@@ -62,12 +62,32 @@ def feeding_buffers(pipeline: Pipeline) -> dict[Buffer, tuple[Story, Step]]:
 
 
 def trained_rollouts(pipeline: Pipeline) -> set[Value]:
-    """The results of `env.rollout` that an estimator, a loss or a buffer gets."""
+    """The results of `env.rollout` that an estimator or a loss gets, or a buffer that is drawn from."""
+    drawn = {c for s in pipeline.steps if s.kind == "sample" for c in s.components}
     out: set[Value] = set()
     for step in pipeline.steps:
-        if step.kind in ("advantage", "loss", "extend"):
+        if step.kind in ("advantage", "loss") or (
+            step.kind == "extend" and not drawn.isdisjoint(step.components)
+        ):
             out.update(p.value.core for p in step.data.paths if p.origin == "rollout")
     return out
+
+
+def sets_gradients(story: Story) -> bool:
+    """Whether gradients are put into `.grad` by hand: projected, averaged, taken from elsewhere."""
+    for event in story.pipeline.file.events:
+        if event.site.root is not story.frame or event.base is None:
+            continue
+        if event.kind == "setattr" and event.key == "grad":
+            if not (event.value.core.op == "const" and event.value.core.data is None):
+                return True
+        elif event.kind == "method" and str(event.key) in ("copy_", "add_", "set_", "sub_"):
+            base = event.base.core
+            while base.op == "attr" and base.data == "data":
+                base = base.args[0].core
+            if base.op == "attr" and base.data == "grad":
+                return True
+    return False
 
 
 # -- sizes --------------------------------------------------------------------------------------
@@ -122,6 +142,8 @@ def is_batched(path: Path) -> bool | Unknown:
             if layout is None:
                 return True
             return True if source.pipeline.text(layout) == "stack" else UNKNOWN
+        if source.flag("split_trajs", False) is True:
+            return UNKNOWN  # a row for each trajectory
         envs = source.envs
     elif isinstance(source, Environment):
         envs = (source,)

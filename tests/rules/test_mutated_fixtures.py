@@ -110,6 +110,7 @@ STILL_RIGHT = {
     "PPO302 good_numbers_assigned 1": "the first environment is never stepped",
     "PPO302 good_given_statistics 0": "one loop variable for three environments",
     "PPO304 good_converted 0": "the file speaks of float64",
+    "PPO307 good_cells_of_marimo 0": "a notebook",
     "PPO406 good_matching 0": "`torch` is not imported there",
     "PPO502 good_emptied_each_batch 0": "emptied",
     "PPO502 good_made_anew_each_batch 0": "made anew",
@@ -126,6 +127,8 @@ STILL_RIGHT = {
     "PPO613 good_no_grad 0": "copied into a buffer",
     "PPO613 good_rows_by_index 0": "copied by the index",
     "PPO703 good_two_optimisers_in_turn 0": "another backward pass comes in between",
+    "PPO703 good_projected_gradients 0": "what the step gets is put into .grad by hand",
+    "PPO704 good_gradients_by_hand 0": "what the step gets is put into .grad by hand",
 }
 
 

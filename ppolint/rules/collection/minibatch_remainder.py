@@ -2,8 +2,8 @@
 
 What it does
     Reports a loop of `frames // minibatch` minibatches where the division leaves a remainder,
-    and a collector whose `total_frames` is no multiple of `frames_per_batch`. Only known
-    numbers are compared.
+    a collector whose `total_frames` is no multiple of `frames_per_batch`, and a buffer with less
+    room than the batch that is put into it. Only known numbers are compared.
 
 Why is this bad
     The loop ends before the sampler has shown every frame. What is left comes first in the
@@ -24,7 +24,7 @@ Use instead
 What happens at run time
     With 100 frames and minibatches of 30 the first epoch sees 90 frames; the second draws
     10, 30 and 30 of them, the third 30, 10 and 30. Extending the buffer once more does not start
-    the sampler afresh. A collector with batches of 30 and a total of 100 collects 120 frames, with
+    the sampler afresh. A storage of 4 rows keeps the last 4 of 10, without a word. A collector with batches of 30 and a total of 100 collects 120 frames, with
     a warning.
 """
 
@@ -77,6 +77,7 @@ def check(file: FileModel) -> Iterator[Finding]:
                     help="choose sizes that divide, or iterate over the buffer",
                     scope=step.scope,
                 )
+        yield from _overflow(file, buffer)
     for collector in _trained_collectors(pipeline):
         frames = training.number(file, collector.frames_per_batch)
         total = training.number(file, collector.total_frames)
@@ -90,6 +91,41 @@ def check(file: FileModel) -> Iterator[Finding]:
             help="make `total_frames` a multiple of `frames_per_batch`",
             scope=collector.site.frame.scope,
         )
+
+
+def _overflow(file: FileModel, buffer: Any) -> Iterator[Finding]:
+    """A flat batch of which the storage has no room for the first frames."""
+    from ppolint.semantics import training
+    from ppolint.semantics.components import Collector
+
+    room = training.number(file, buffer.capacity)
+    if not room or buffer.cls is not None:
+        return
+    for step in file.pipeline.fed(buffer):
+        paths = step.data.paths
+        if step.method != "extend" or not paths:
+            continue
+        if not all(isinstance(p.component, Collector) and _is_whole(p) for p in paths):
+            continue
+        frames = min(training.number(file, p.component.frames_per_batch) or 0 for p in paths)
+        if frames > room:
+            yield rule.at(
+                step.span,
+                f"the buffer keeps the last {room:,.0f} of the {frames:,.0f} frames of a batch: no "
+                "minibatch gets the others",
+                help="give its storage room for a batch",
+                scope=step.scope,
+                severity=Severity.WARNING,
+            )
+
+
+def _is_whole(path: Any) -> bool:
+    """Whether every frame of the batch is a row of its own."""
+    from ppolint.semantics import training
+
+    if any(o.kind in ("index", "chunk", "split", "opaque", "key") for o in path.operations):
+        return False
+    return any(o.flattens for o in path.operations) or training.is_batched(path) is False
 
 
 def _trained_collectors(pipeline: Any) -> list[Any]:

@@ -3,7 +3,8 @@
 What it does
     Follows the TensorDict of a loop from one iteration to the next and reports `td =
     env.step(td)` where neither `step_mdp`, `step_and_maybe_reset` nor `td["next"]` brings it to
-    the next state. Gymnasium's own `step` and single steps are not reported.
+    the next state. Gymnasium's own `step`, single steps, and a bare `GymEnv` that is given actions
+    of which none depends on the root are not reported.
 
 Why is this bad
     `env.step` writes the new state under `"next"` and leaves the root as it is. The next
@@ -65,6 +66,8 @@ def check(file: FileModel) -> Iterator[Finding]:
         carried = _carried(file, event)
         if carried is None or not _is_tensordict_env(file, event):
             continue
+        if _is_driven_by_hand(file, event, carried):
+            continue
         told.add(span)
         yield rule.at(
             span,
@@ -85,6 +88,32 @@ def _carried(file: FileModel, event: Any) -> Any:
             ):
                 return carried
     return None
+
+
+def _is_driven_by_hand(file: FileModel, event: Any, carried: Any) -> bool:
+    """Whether nothing depends on the root: a `GymEnv` keeps its state to itself and takes the action
+    only, no policy gets the TensorDict, and what is read of it is under "next"."""
+    from ppolint.semantics.components import Environment
+
+    envs = file.pipeline.candidates(event.base)
+    if not all(isinstance(e, Environment) and e.name in _STATEFUL and e.cls is None for e in envs):
+        return False
+    start = carried.start.core
+    data = {*_same(event.args[0].core), event.value.core, start}
+    if start not in set(_same(event.args[0].core)):
+        return False
+    for user in (u for d in data for u in file.users(d)):
+        if user.op == "item" and _key(user.args[1]) in ("next", "action"):
+            continue
+        if user.op in ("phi", "after", "carry") or user is event.value.core:
+            continue
+        if user.op == "attr" and user.data in ("set", "step"):
+            continue
+        return False
+    return True
+
+
+_STATEFUL = ("GymEnv", "GymWrapper")
 
 
 def _reaches(file: FileModel, value: Any, result: Any) -> bool:

@@ -26,7 +26,7 @@ What happens at run time
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
@@ -45,13 +45,13 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.semantics import training
-
     pipeline = file.pipeline
-    if not training.trained_stories(pipeline) or _reads_mask(file):
+    if not _trains(pipeline) or _reads_mask(file):
         return
     for collector in pipeline.collectors:
         if collector.argument("split_trajs") is None or not collector.flag("split_trajs", False):
+            continue
+        if not collector.here and _is_told_there(pipeline, collector):
             continue
         node = file.keyword_node(collector.call, "split_trajs") if collector.here else None
         yield rule.at(
@@ -61,6 +61,24 @@ def check(file: FileModel) -> Iterator[Finding]:
             help='leave `split_trajs` out, or index with `data["collector", "mask"]`',
             scope=collector.site.frame.scope,
         )
+
+
+def _trains(pipeline: Any) -> bool:
+    """Whether a loss of the PPO family is trained on batches of a collector, a loss of the project
+    that computes its terms itself included."""
+    from ppolint.semantics import training
+
+    if training.trained_stories(pipeline):
+        return True
+    return any(loss.is_ppo for loss in pipeline.losses) and any(
+        training.collector_loops(story) and story.of("backward") for story in pipeline.stories
+    )
+
+
+def _is_told_there(pipeline: Any, collector: Any) -> bool:
+    """Whether the file that builds the collector builds the loss as well."""
+    module = collector.site.frame.module
+    return any(loss.is_ppo and loss.site.frame.module is module for loss in pipeline.losses)
 
 
 def _reads_mask(file: FileModel) -> bool:

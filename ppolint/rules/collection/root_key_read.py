@@ -142,10 +142,19 @@ def _reads(file: FileModel) -> Iterator[tuple[Any, Any, Any]]:
             yield value, value.args[0], key
     for value in file.of_op("call"):
         callee = value.args[0]
-        if callee.op == "attr" and callee.data == "get" and len(value.args) == 2:
+        if callee.op == "attr" and callee.data == "get" and _is_taken_as_it_is(value):
             key = _key(file, value.args[1])
             if _is_step_result(key):
                 yield value, callee.args[0], key
+
+
+def _is_taken_as_it_is(get: Any) -> bool:
+    """Whether `td.get(key)` has no default, or one that hides that there is no such entry: after
+    `None` the code may look elsewhere."""
+    if len(get.args) == 3:
+        default = get.args[2].core
+        return not (default.op == "const" and default.data is None)
+    return len(get.args) == 2
 
 
 def _key(file: FileModel, index: Any) -> Any:

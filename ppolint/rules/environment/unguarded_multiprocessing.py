@@ -64,7 +64,9 @@ _PROCESSES = frozenset(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    if file.source.is_notebook or "set_start_method" in file.source.text:
+    from ppolint.semantics.cells import is_notebook
+
+    if file.source.is_notebook or "set_start_method" in file.source.text or is_notebook(file.tree):
         return
     pipeline = file.pipeline
     seen = set()

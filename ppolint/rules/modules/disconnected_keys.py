@@ -4,7 +4,8 @@ What it does
     Follows the keys through the program: what the environment and its transforms write, what each
     module reads and writes, what the distribution, the estimator and the loss read. Reports a
     reader whose key certainly has no writer, estimators and losses that use different names for
-    the value, the advantage or the value target, and `set_keys` of settings that do not exist.
+    the value, the advantage or the value target, `set_keys` of settings that do not exist, and
+    entries of the output of a loss that no loss of the PPO family has.
 
 Why is this bad
     Nothing checks the wiring before the data flows. Most of these errors come late and speak of
@@ -22,7 +23,7 @@ Use instead
 What happens at run time
     A module: `KeyError: "... the following inputs are None: {'obs'}"`. A distribution: TypeError
     about its arguments. A critic under another name: `TypeError: 'NoneType' object is not
-    subscriptable` in GAE. An advantage under another name: nothing raises, the loss makes its own
+    subscriptable` in GAE. `losses["loss"]`: KeyError. An advantage under another name: nothing raises, the loss makes its own
     from whatever rows it is given.
 """
 
@@ -50,10 +51,12 @@ rule = Rule(
 
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
-    from ppolint.rules.modules import _wiring
+    from itertools import chain
+
+    from ppolint.rules.modules import _loss_outputs, _wiring
 
     seen = set()
-    for problem in _wiring.problems(file):
+    for problem in chain(_wiring.problems(file), _loss_outputs.problems(file)):
         if problem.span in seen:
             continue
         seen.add(problem.span)

@@ -2,7 +2,8 @@
 
 What it does
     Reports `torch.distributions.Normal` as the distribution class of a `ProbabilisticActor`. Silent
-    where the action is known to have one dimension.
+    where the action is known to have one dimension, and where nobody asks for a log-probability:
+    the actor does not return one, and no loss gets it.
 
 Why is this bad
     The probability of an action is that of all its dimensions together. Without the sum the loss
@@ -60,6 +61,8 @@ def check(file: FileModel) -> Iterator[Finding]:
             continue
         if all(_outputs(file, run) == 2 for run in runs_of(file, actor)):
             continue  # one mean and one scale
+        if not any(_is_asked(file, run) for run in runs_of(file, actor)):
+            continue
         argument = file.keyword_node(actor.call, "distribution_class")
         yield rule.at(
             file.span(argument) if argument is not None else actor.span,
@@ -69,6 +72,15 @@ def check(file: FileModel) -> Iterator[Finding]:
             scope=file.scope(actor.site),
             fix=_fix(file, argument),
         )
+
+
+def _is_asked(file: FileModel, actor: Any) -> bool:
+    """Whether the log-probability of its actions is kept, or computed by a loss."""
+    from ppolint.rules.modules._actors import samplers
+
+    if actor.return_log_prob is not False or actor.log_prob_key is not None:
+        return True
+    return any(actor in samplers(a) for loss in file.pipeline.losses for a in loss.actors)
 
 
 # Where a layer has the number of its outputs, when it is not given by name.

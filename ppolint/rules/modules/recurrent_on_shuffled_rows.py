@@ -103,5 +103,7 @@ def _shuffled(path: Any) -> bool:
 def _is_flat(source: Any, collector: type, environment: type) -> bool:
     """Whether batches of the source have one dimension, time."""
     if isinstance(source, collector):
+        if source.flag("split_trajs", False) is True:  # type: ignore[attr-defined]
+            return False
         source = source.env  # type: ignore[attr-defined]
     return isinstance(source, environment) and source.is_batched is False  # type: ignore[attr-defined]

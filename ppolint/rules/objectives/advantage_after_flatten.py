@@ -1,8 +1,9 @@
 """`reshape(-1)` before GAE.
 
 What it does
-    Reports data that is flattened before an advantage estimator is applied to it. An error for
-    a batch of several environments, information for a single one, a warning where that cannot
+    Reports data that is flattened before an advantage estimator is applied to it, in this
+    iteration or, where the flat batch takes the place of the batch, in the one before. An error
+    for a batch of several environments, information for a single one, a warning where that cannot
     be seen. A batch that is put back into shape before is not reported.
 
 Why is this bad
@@ -51,11 +52,11 @@ def check(file: FileModel) -> Iterator[Finding]:
     for step in file.pipeline.steps:
         if step.kind != "advantage":
             continue
-        for path in step.data.paths:
+        for path, is_later in _ways(file, step):
             flatten = _last_flattening(path)
             if flatten is None or flatten.value is None:
                 continue
-            places = _places(file, flatten, step)
+            places = _places(file, flatten, step, is_later)
             if not places:
                 continue
             node, site = places[-1]
@@ -66,19 +67,36 @@ def check(file: FileModel) -> Iterator[Finding]:
                 continue
             told.add(span)
             severity, which = _severity(path)
+            again = " once more, in the next iteration" if is_later else ""
             yield rule.at(
                 span,
-                f"the batch is flattened before the advantage is computed{which}",
-                help="apply the estimator to the batch first, then flatten",
+                f"the batch is flattened before the advantage is computed{again}{which}",
+                help="give the flat batch a name of its own"
+                if is_later
+                else "apply the estimator to the batch first, then flatten",
                 scope=site.frame.scope,
-                fix=_fix(file, site, step),
+                fix=None if is_later else _fix(file, site, step),
                 severity=severity,
                 related=[(*step.span, "the estimator")],
             )
 
 
-def _places(file: FileModel, flatten: Any, step: Any) -> list[Any]:
-    """Where the flattening is written, in front of the estimator."""
+def _ways(file: FileModel, step: Any) -> Iterator[tuple[Any, bool]]:
+    """The ways the data of an estimator can have taken; True for those through the iteration
+    before, where the result of the flattening goes under the name of the batch."""
+    for path in step.data.paths:
+        yield path, False
+        if _last_flattening(path) is not None:
+            continue
+        for carried in path.carried:
+            if carried.loop in step.loops:
+                for way in file.pipeline.data(carried.step).paths:
+                    if way.value is path.value:
+                        yield way, True
+
+
+def _places(file: FileModel, flatten: Any, step: Any, is_later: bool) -> list[Any]:
+    """Where the flattening is written, in front of the estimator; behind it, in a loop."""
     found = [
         (e.node, e.site)
         for e in file.events
@@ -86,7 +104,7 @@ def _places(file: FileModel, flatten: Any, step: Any) -> list[Any]:
     ]
     if not found:
         found = file.places(flatten.value)
-    return [(node, site) for node, site in found if site.order <= step.site.order]
+    return [(node, site) for node, site in found if (site.order > step.site.order) is is_later]
 
 
 def _last_flattening(path: Any) -> Any:

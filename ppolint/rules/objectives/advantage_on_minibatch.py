@@ -63,7 +63,7 @@ def check(file: FileModel) -> Iterator[Finding]:
         if not paths or not all(_is_shuffled(file, p) for p in paths):
             continue
         if _only_where_missing(step) and any(
-            p.did("advantage", "write") for p in pipeline.history(step)
+            p.opaque or p.did("advantage", "write") for p in pipeline.history(step)
         ):
             continue
         if training.told_there([step], [*step.components, *(p.component for p in paths)]):

@@ -3,7 +3,8 @@
 What it does
     Follows the minibatches of a PPO loss back through buffers and permutations. Reports the
     loss when no advantage estimator (of any kind, `loss.value_estimator` included) and no write
-    of the advantage came before the rows were shuffled. A loss on the whole, ordered batch is
+    of the advantage came before the rows were shuffled, or where it came after the buffer had
+    copied them. A loss on the whole, ordered batch is
     not reported: it computes the same advantage itself.
 
 Why is this bad
@@ -68,9 +69,18 @@ def check(file: FileModel) -> Iterator[Finding]:
             paths = [_of_this_slice(step, p) for p in pipeline.history(step)]
             if not paths or not all(_without(p, keys) for p in paths):
                 continue
-            if not all(_shuffled(file, p) for p in paths):
-                continue
             if any(_is_copied(story, p) for p in paths):
+                continue
+            if not all(_shuffled(file, p) for p in paths):
+                if all(_comes_too_late(story, step, p) for p in paths):
+                    told.add(step.span)
+                    yield rule.at(
+                        step.span,
+                        "these rows carry no advantage: it was computed after the buffer had "
+                        "copied the batch, and the loss computes another one from what it gets",
+                        help="apply the estimator before `extend`",
+                        scope=step.scope,
+                    )
                 continue
             told.add(step.span)
             column = any(_is_column(p, o) for p in paths for o in p.did("index"))
@@ -170,6 +180,24 @@ def _is_copied(story: Any, path: Any) -> bool:
         path.value is other.value for step in story.of("advantage") for other in step.data.paths
         if other.did("copy")
     )  # fmt: skip
+
+
+def _comes_too_late(story: Any, step: Any, path: Any) -> bool:
+    """Whether the batch went into a storage that copies, and got its advantage only then."""
+    drawn = next((o.component for o in path.operations if o.kind == "sample"), None)
+    storage = getattr(drawn, "storage", None)
+    if not storage or storage.name not in _COPYING or drawn.samples_slices is not False:
+        return False
+    stored = [s for s in story.of("extend") if drawn in s.components]
+    return bool(stored) and any(
+        late.index > stored[-1].index and late.index < step.index
+        and len(late.loops) < len(step.loops) and late.loops == stored[-1].loops
+        and any(path.value is other.value for other in late.data.paths)
+        for late in story.of("advantage")
+    )  # fmt: skip
+
+
+_COPYING = ("LazyTensorStorage", "LazyMemmapStorage")
 
 
 def _is_column(path: Any, operation: Any) -> bool:

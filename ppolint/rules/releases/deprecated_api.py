@@ -110,13 +110,13 @@ def _exploration_modes(ctx: Context) -> Iterator[Finding]:
     fails = Version(newest) >= Version("0.6.0")
     if not fails or ctx.missing("torchrl.envs.utils.ExplorationType.DETERMINISTIC"):
         return
-    only_tanh = _distributions(ctx) == {_TANH_NORMAL}
+    named = _distributions(ctx)
     for node, scope in _chosen_modes(ctx):
         member = node.attr.value
         owner = ctx.names.dotted(node.value, scope)
         if owner is None or ctx.db.identify(owner) != _INTERACTION:
             continue
-        if member == "MODE" and not only_tanh:
+        if member == "MODE" and (named or _of_actors(ctx)) != {_TANH_NORMAL}:
             continue
         error = (
             "a TanhNormal has no mode: RuntimeError"
@@ -131,6 +131,12 @@ def _exploration_modes(ctx: Context) -> Iterator[Finding]:
             scope=scope.qualname,
             fix=rule.mend("Use `DETERMINISTIC`", Edit(*span, "DETERMINISTIC")),
         )
+
+
+def _of_actors(ctx: Context) -> set[str | None]:
+    """The distributions of the actors that are built for this file in others."""
+    found = {actor.distribution for actor in ctx.file.pipeline.actors}
+    return {ctx.db.identify(d) if isinstance(d, str) else None for d in found}
 
 
 def _chosen_modes(ctx: Context) -> Iterator[tuple[Any, Scope]]:

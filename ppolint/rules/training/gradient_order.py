@@ -2,8 +2,8 @@
 
 What it does
     Reports gradients that are cleared after they were computed and before the optimiser uses
-    them. Optimisers that take turns, and clearing under a condition (a loss that is not
-    finite), are not reported.
+    them. Optimisers that take turns, clearing under a condition (a loss that is not finite),
+    and gradients that the program puts into `.grad` itself are not reported.
 
 Why is this bad
     The step is taken with gradients of zero (or none): the parameters stay where they are.
@@ -50,7 +50,9 @@ def check(file: FileModel) -> Iterator[Finding]:
     pipeline = file.pipeline
     told = set()
     for story in pipeline.training:
-        order = [s for s in story.of("backward", "zero_grad", "step") if s.kind]
+        order = story.of("backward", "zero_grad", "step")
+        if training.sets_gradients(story):
+            continue
         for at, zero in enumerate(order):
             if zero.kind != "zero_grad" or zero.span in told:
                 continue
