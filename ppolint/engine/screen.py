@@ -26,15 +26,14 @@ class _Need:
     """
 
     def __init__(self, entry: str) -> None:
-        pattern = entry[3:] if entry[:3] == "re:" else None
-        self.in_small_letters = pattern is not None and pattern[:4] == "(?i)"
-        if self.in_small_letters:
-            assert pattern == pattern.lower(), f"{entry}: no capitals with (?i)"
-            pattern = pattern[4:]
-        if pattern is not None:
+        self.in_small_letters = entry.startswith("re:(?i)")
+        assert not self.in_small_letters or entry == entry.lower(), f"{entry}: no capitals"
+        self.regex = None
+        if entry.startswith("re:"):
+            pattern = entry.removeprefix("re:").removeprefix("(?i)")
             # A regex that begins with letters jumps to them; one that begins with \b does not.
             pattern = _WORD_FIRST.sub(r"\1(?<!\\w\1)", pattern)
-        self.regex = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
+            self.regex = re.compile(pattern.encode(), re.MULTILINE)
         self.text = entry.encode()
         self.identifier = _IDENTIFIER.fullmatch(self.text) is not None
         # The JSON of a notebook spells quotes, backslashes and line ends in another way.

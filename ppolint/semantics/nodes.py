@@ -34,17 +34,22 @@ def slim() -> None:
     if _slim:
         return
     _slim = True
-    cst.CSTNode.__post_init__ = _unchecked  # type: ignore[method-assign]
+    node: Any = cst.CSTNode
+    node.__post_init__ = _unchecked
     for name in _FREQUENT:
-        cls: Any = getattr(cst, name, None)
+        cls = getattr(cst, name, None)
         if dataclasses.is_dataclass(cls):
-            cls.__init__ = _constructor(cls)
-            cls.__setattr__ = object.__setattr__
-            cls.__delattr__ = object.__delattr__
+            _lighten(cls)
 
 
 def _unchecked(node: cst.CSTNode) -> None:
     pass
+
+
+def _lighten(cls: Any) -> None:
+    cls.__init__ = _constructor(cls)
+    cls.__setattr__ = object.__setattr__
+    cls.__delattr__ = object.__delattr__
 
 
 def _constructor(cls: Any) -> Any:

@@ -69,12 +69,17 @@ _parenthesize = _BaseParenthesizedNode._parenthesize
 def _prepare() -> None:
     """Have nodes write themselves out to a recorder without detours; for other writers nothing
     changes. Half of all nodes are whitespace, whose place nobody asks for."""
-    if cst.CSTNode._codegen is _codegen:
-        cst.CSTNode._codegen = _noted  # type: ignore[method-assign]
-        cst.SimpleWhitespace._codegen = _passed  # type: ignore[method-assign]
-        for token in (cst.Name, cst.SimpleString, cst.Integer, cst.Float):
-            token._codegen = _token  # type: ignore[attr-defined]
-        _BaseParenthesizedNode._parenthesize = _in_parentheses  # type: ignore[method-assign]
+    node: Any = cst.CSTNode
+    if node._codegen is not _codegen:
+        return
+    node._codegen = _noted
+    in_parentheses: Any = _BaseParenthesizedNode
+    in_parentheses._parenthesize = _in_parentheses
+    whitespace: Any = cst.SimpleWhitespace
+    whitespace._codegen = _passed
+    tokens: tuple[Any, ...] = (cst.Name, cst.SimpleString, cst.Integer, cst.Float)
+    for token in tokens:
+        token._codegen = _token
 
 
 def _noted(node: Any, state: Any, **kwargs: Any) -> None:
