@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.containers import Container
+from ppolint.semantics.containers import LENT, Container
 from ppolint.semantics.program import Class, Loop, Site
 from ppolint.semantics.provenance import literal_members, steps_of
 from ppolint.semantics.values import Value, walk
@@ -196,6 +196,8 @@ def _summarises(user: Value) -> bool:
 
 def is_single_step(file: FileModel, container: Container) -> bool:
     """Whether a list is made anew whenever it is filled, or in each step: it holds one step."""
+    if container.key[0] == LENT:
+        return False  # where it is made cannot be seen
     core = container.value.core
     made = [
         event
