@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.consumption import (
+    is_of_random_actions,
     is_ring,
     is_sampled,
     is_single_step,
@@ -132,6 +133,8 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     if not is_experience(useful, roles) or _stored_elsewhere(file, provenance, useful):
         return None
     if all(is_summarised(file, c) for c in useful):
+        return None
+    if POLICY not in roles and is_of_random_actions(file, useful):
         return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
