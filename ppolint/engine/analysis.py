@@ -106,7 +106,7 @@ def _judge(
     if skip is not None:
         found.append(file_not_analysed.finding(*skip))
         return False
-    from ppolint.semantics.model import ParseError, build, build_mended
+    from ppolint.semantics.model import ParseError, build, build_in_part, build_mended
 
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()
     gc.disable()
@@ -119,6 +119,10 @@ def _judge(
             found.append(syntax_error.finding(source, error.message, error.row, error.column))
             broken = True
             mended = build_mended(source, project, release=release)
+            if mended is None:
+                # what is missing cannot be told of a part; what is written by hand can
+                codes = [c for c in codes if registry.by_code()[c].family == "plumbing"]
+                mended = build_in_part(source, project, release=release) if codes else None
             if mended is None:
                 return False
             model = mended

@@ -15,7 +15,7 @@ LEARNS = r"re:(?i)(?:ppo|loss|actor|critic|polic|agent|learner|trainer|model|net
 # others hand on keywords. The last are words for a helper of another file.
 BACKWARDS = (
     "reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft", "cumsum",
-    "cumprod", "conv1d", "conv2d", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
+    "cumprod", "logspace", "conv1d", "conv2d", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
     r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:[\w)\]]\s*\*\*\s*\(?[A-Za-z]",
     r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
     r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", r"re:(?i)discount|\bgae|advantage",

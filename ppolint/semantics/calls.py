@@ -63,7 +63,7 @@ class Calls(Inlining, Instances):
             else:
                 callee = self.values.attr(receiver, name)
         else:
-            callee = self.resolved(self.eval(func))  # type: ignore[attr-defined]
+            callee = self.resolved(_on_any_device(self.eval(func)))  # type: ignore[attr-defined]
         positional: list[Value] = []
         keywords: dict[str, Value] = {}
         star = double_star = False
@@ -370,3 +370,13 @@ class Calls(Inlining, Instances):
             kw = {k: value for k, value in kw.items() if k != "**"}
         site = CallSite(node, self.site, len(args), tuple(kw), star, double_star)
         return self.values.make("call", (callee, *args, *kw.values(), *extra), site)
+
+
+def _on_any_device(callee: Value) -> Value:
+    """One name for `torch.cuda.FloatTensor if on_gpu else torch.FloatTensor`."""
+    if callee.op not in ("phi", "where"):
+        return callee
+    names = [(part.dotted or "").split(".") for part in callee.args[callee.op == "where" :]]
+    if all(name[0] == "torch" and name[-1] == names[0][-1] for name in names):
+        return min(callee.args[callee.op == "where" :], key=lambda part: len(part.dotted or ""))
+    return callee

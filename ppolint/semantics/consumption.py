@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.containers import Container
+from ppolint.semantics.containers import LENT, Container
 from ppolint.semantics.program import Class, Loop, Site
 from ppolint.semantics.provenance import literal_members, steps_of
-from ppolint.semantics.values import Value, walk
+from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.experience import Rollout
@@ -30,6 +30,7 @@ _SAMPLERS = frozenset(
     }
 )
 _RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
+_RANDOM_NUMBERS = ("random.", "numpy.random.", "torch.rand")
 _CHANGES = frozenset(
     {"append", "extend", "insert", "appendleft", "clear", "pop", "remove", "reverse"}
 )
@@ -137,6 +138,42 @@ def is_sampled(file: FileModel, group: list[Container]) -> bool:
     return False
 
 
+def is_of_random_actions(file: FileModel, group: list[Container]) -> bool:
+    """Whether the steps that are gathered took any action: data for a model, of no policy."""
+    loops = {loop for c in group for fill in c.fills for loop in fill.site.loops()[-1:]}
+    steps = [
+        call
+        for call in steps_of(file).calls
+        if not loops.isdisjoint(file.call_site(call).site.loops()) and len(call.args) > 1
+    ]
+    stepped = {part for call in steps for part in walk(call.args[0]) if part is not call.args[0]}
+    actions = [action for call in steps for action in alternatives(call.args[1])]
+    return bool(actions) and all(_is_drawn_blindly(action, stepped) for action in actions)
+
+
+def _is_drawn_blindly(action: Value, stepped: set[Value]) -> bool:
+    """`env.action_space.sample()`, or made of random numbers and nothing else that is called."""
+    random = False
+    queue = [action]
+    for value in queue:
+        if value in stepped:
+            continue
+        if value.op == "call":
+            callee = value.args[0]
+            known = (callee.dotted or "").startswith(_RANDOM_NUMBERS) or (
+                callee.op == "attr" and callee.data == "sample" and _is_space(callee.args[0])
+            )
+            if not known:
+                return False
+            random = True
+        queue.extend(part for part in value.args if part not in queue)
+    return random
+
+
+def _is_space(value: Value) -> bool:
+    return any(part.op == "attr" and "action_space" in str(part.data) for part in walk(value))
+
+
 def is_ring(group: list[Container]) -> bool:
     """Whether the index of a store wraps around the capacity."""
     for container in group:
@@ -196,6 +233,8 @@ def _summarises(user: Value) -> bool:
 
 def is_single_step(file: FileModel, container: Container) -> bool:
     """Whether a list is made anew whenever it is filled, or in each step: it holds one step."""
+    if container.key[0] == LENT:
+        return False  # where it is made cannot be seen
     core = container.value.core
     made = [
         event

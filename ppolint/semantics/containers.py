@@ -27,6 +27,8 @@ _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatte
 _PARTS = frozenset({"select", "narrow"})
 _MOVES = frozenset({"share_memory_", "pin_memory", "to", "cuda", "cpu", "float", "long", "double"})
 _LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
+# The first part of the key of a list that a network of another file has.
+LENT = "lent"
 _FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
 
@@ -174,6 +176,8 @@ class Containers:
         container.fills.append(event)
         if event.kind in ("bind", "setattr"):
             container.array = False  # it grows
+        if container.key[0] == LENT and len(container.fills) == 1:
+            container.creation = self.file.here(event.node, event.site)
         core = value.core
         if core.op == "tuple" and (not array or len(core.args) > 2):
             for part in core.args:
@@ -241,9 +245,10 @@ class Containers:
                 return None, (), None, ""
             if cls is not None and cls.module.main:
                 return sources[0], ("class", id(cls.node), name), cls, name
-            if cls is not None:
+            if cls is not None and not _is_network(cls):
                 return None, (), None, ""
-            return sources[0], ("attr", base.id, name), None, name
+            # a network of another file that carries the lists of the episode: its user fills them
+            return sources[0], ("attr" if cls is None else LENT, base.id, name), None, name
         if core.op == "item":
             outer = core.args[0].core
             field_name = core.args[1].string
@@ -388,6 +393,10 @@ class Containers:
                 places = self.file.places(core)
                 return True, places[0] if places else None, False
         return None
+
+
+def _is_network(cls: Class) -> bool:
+    return any(base.startswith("torch.nn.") for base in cls.external_bases())
 
 
 def _constant(cls: Class, name: str) -> tuple[Value, ...]:

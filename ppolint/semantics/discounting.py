@@ -71,23 +71,26 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
             parts.extend((f, loops) for f in _product(core))  # type: ignore[misc]
         if len(parts) < 2:
             continue
+        invariant: list[Value] = []
+        errors: list[Value] = []
         for factor, loops in parts:  # type: ignore[misc]
-            base = _power_base(factor, loops)
+            base = _power_base(factor, loops) or _listed_base(file, factor)
             if base is None and triangular and factor.op == "pow":
                 # lags t' - t of one range against itself cancel in the normal form
                 base = factor.args[0].core if factor.args[1].number == 0 else None
             if base is None:
-                continue
-            invariant = base.args if base.op == "mul" else (base,)
-            kind = GAE if len(invariant) >= 2 else RETURNS
-            errors = [p for p, _ in parts if p is not factor]
-            certain = any(temporal_difference((e,), list(invariant)) for e in errors)
-            for node, site in file.places(value):
-                window = (site.frame, site.loops(), kind, tuple(invariant))
-                if not site.loops() or window not in windows:
-                    windows.add(window)
-                    yield Recursion(kind, tuple(invariant), certain, node, site)
-            break
+                errors.append(factor)
+            else:
+                invariant.extend(base.args if base.op == "mul" else (base,))
+        if not invariant or not errors:
+            continue
+        kind = GAE if len(invariant) >= 2 else RETURNS
+        certain = any(temporal_difference((e,), invariant) for e in errors)
+        for node, site in file.places(value):
+            window = (site.frame, site.loops(), kind, tuple(invariant))
+            if not site.loops() or window not in windows:
+                windows.add(window)
+                yield Recursion(kind, tuple(invariant), certain, node, site)
     yield from _convolutions(file)
     yield from _augmented_powers(file)
     yield from _augmented_cells(file)
@@ -165,6 +168,11 @@ def _product(value: Value) -> list[Value]:
         return _product(core.args[1])
     if core.op == "item" and core.args[1].op == "slice":
         return _product(core.args[0])
+    if core.op in ("comp", "elem", "item"):  # of products or powers that were computed before
+        whole = core.args[0].core
+        made = whole.args[0].core if whole.op == "comp" else whole
+        if made.op in ("mul", "pow"):
+            return _product(made)
     return [core]
 
 
@@ -215,11 +223,39 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
         v.op == "call"
         and str(v.args[0].dotted).rpartition(".")[2] in ("arange", "linspace")
         or (v.op == "fn" and v.data in ("range", "arange"))
+        or (v.op == "reduce" and v.data == "cumsum" and _is_ones(v.args[0]))
         for v in walk(exponent)
     )
     if not counts or exponent.number is not None:
         return None
     return base
+
+
+def _listed_base(file: FileModel, value: Value) -> Value | None:
+    """c of powers c**k that a list, or a library, has for each step: `powers.append(c**k)`, or
+    `numpy.logspace(0, n, num=n, base=c)`."""
+    if value.op == "call" and (value.args[0].dotted or "").endswith(".logspace"):
+        base = file.keywords(value).get("base")
+        return base.core if base is not None else None
+    if value.op != "alloc":
+        return None
+    added = [
+        event
+        for event in file.events
+        if event.kind == "method" and event.key == "append" and event.args
+        if event.base is not None and event.base.core is value
+    ]
+    if len(added) != 1:
+        return None
+    power, loops = added[0].args[-1].core, added[0].site.loops()
+    for loop in loops[-1:]:
+        for carried in loop.carried.values():
+            core = carried.step.core
+            if carried.init.core.number == 1 and core.op == "mul" and carried.start in core.args:
+                constant = [f for f in core.args if f is not carried.start]
+                if power in (carried.start, core) and len(constant) == 1:
+                    return constant[0] if not constant[0].loops & loop.mask else None
+    return _power_base(power, loops[-1:])
 
 
 def _repeated(value: Value) -> Value | None:
@@ -239,7 +275,9 @@ def _repeated(value: Value) -> Value | None:
 
 def _is_ones(value: Value) -> bool:
     core = value.core
-    return core.op == "call" and (core.args[0].dotted or "").endswith(".ones")
+    if core.number == 1 or (core.op == "fn" and core.data == "ones_like"):
+        return True
+    return core.op == "call" and (core.args[0].dotted or "").endswith((".ones", ".ones_like"))
 
 
 def _convolutions(file: FileModel) -> Iterator[Recursion]:

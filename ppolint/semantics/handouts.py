@@ -17,13 +17,14 @@ from ppolint.semantics.experience import LOG_PROB, named_roles
 from ppolint.semantics.instances import class_fields, tuple_fields
 from ppolint.semantics.program import AllocSite, Loop
 from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD
-from ppolint.semantics.ratios import is_log_prob
+from ppolint.semantics.ratios import is_exponential_ratio, is_log_prob
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
+_CRITIC = re.compile(r"(?i)(^|_)(values?|advantages?)(_|$)")
 _ADVANTAGE = re.compile(r"(?i)advantage|(^|_)advs?(_|$)")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
@@ -72,15 +73,23 @@ def handed_on(file: FileModel, group: list[Container]) -> list[Container]:
 
 
 def _read_fields(file: FileModel, container: Container) -> set[str]:
-    """The attributes of the elements of a list that are read anywhere."""
-    held = container.value.core
-    return {
-        str(user.data)
-        for element in file.users(held)
-        if element.op == "elem"
-        for user in file.users(element)
-        if user.op == "attr"
-    }
+    """The attributes of the elements of a list that are read anywhere, and of the only member of
+    elements that are tuples of one."""
+    out: set[str] = set()
+    queue = [container.value.core]
+    for value in queue:
+        for user in file.users(value):
+            if user.op == "attr" and value.op in ("elem", "item"):
+                out.add(str(user.data))
+            of_list = user.op == "elem" or (user.op == "fn" and user.data == "flip")
+            single = user.op == "item" and value.op == "elem" and user.args[1].number == 0
+            if of_list or single or _is_part(user):
+                queue.append(user)
+    return out
+
+
+def _is_part(value: Value) -> bool:
+    return value.op == "item" and value.args[1].op == "slice"
 
 
 def is_record_of_policy(file: FileModel, container: Container) -> bool:
@@ -94,14 +103,19 @@ def is_record_of_policy(file: FileModel, container: Container) -> bool:
 
 def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
     """The lists of records that say by their fields that they hold log-probabilities and rewards,
-    and that are emptied when they are learned from; else none."""
-    return [
-        c
-        for c in group
-        if not c.array and c.owner is None and c.creation and not c.roles
-        if any(_is_judged(_fields(file, fill.args[-1])) for fill in c.fills if fill.args)
-        if any(_is_emptied(file, c, loop) for f in c.fills for loop in f.site.loops())
-    ]
+    and that are emptied when they are learned from, or hold what a critic said too; else none."""
+    found = []
+    for container in group:
+        if container.array or container.owner is not None or not container.creation:
+            continue
+        records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
+        records = [] if container.roles else [fields for fields in records if _is_judged(fields)]
+        loops = {loop for fill in container.fills for loop in fill.site.loops()}
+        if any(_CRITIC.search(name) for fields in records for name in fields) or (
+            records and any(_is_emptied(file, container, loop) for loop in loops)
+        ):
+            found.append(container)
+    return found
 
 
 def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
@@ -143,7 +157,11 @@ def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
     if core.op != "call":
         return ()
     made = core.args[0].core
-    return class_fields(made.data) if made.op == "class" else tuple_fields(made) or ()  # type: ignore[arg-type]
+    if made.op == "class":
+        return class_fields(made.data)  # type: ignore[arg-type]
+    if (made.dotted or "").rpartition(".")[2][:1].isupper():
+        return tuple(file.keywords(core))  # of a file that is not looked into
+    return tuple_fields(made) or ()
 
 
 def _loop(lists: list[Container]) -> Loop | None:
@@ -166,7 +184,8 @@ def _is_emptied(file: FileModel, container: Container, loop: Loop) -> bool:
         if not event.site.in_loop(loop):
             continue
         if event.kind == "method" and event.key == "clear" and event.base is not None:
-            if event.base.core is core:
+            base = event.base.core
+            if (base.args[0].core if _is_part(base) else base) is core:
                 return True
         elif event.kind == "bind" and event.value.core.op == "alloc" and core.op == "carry":
             if event.key == core.data[1]:  # type: ignore[index]
@@ -185,9 +204,9 @@ def _is_drawn(file: FileModel, iterable: Value) -> bool:
 
 
 def has_policy_gradient(file: FileModel) -> bool:
-    """Whether a log-probability is multiplied with something."""
+    """Whether a log-probability, or a ratio of two, is multiplied with something."""
     return any(
-        is_log_prob(factor) or _is_called_log_prob(factor)
+        is_log_prob(factor) or _is_called_log_prob(factor) or is_exponential_ratio(factor)
         for product in file.of_op("mul")
         for factor in product.args
     )

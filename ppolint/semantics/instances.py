@@ -65,7 +65,11 @@ class Instances:
                 return owner.attributes[name]
             if name in owner.constants:
                 return [owner.constants[name]]
-        return []
+        if base.op != "attr":
+            return []
+        # of an object that another one holds: what its constructor did to it
+        held_by = [self.assignments.get((d.core, name), ()) for d in self.definitions(base)]
+        return [value for values in held_by for value in values]
 
     @staticmethod
     def _given_field(base: Value, cls: Class | None, name: str) -> list[Value] | None:

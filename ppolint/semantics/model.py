@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
 
-__all__ = ["FileModel", "ParseError", "build", "build_mended"]
+__all__ = ["FileModel", "ParseError", "build", "build_in_part", "build_mended"]
 
 
 def build(
@@ -60,6 +60,21 @@ def build_mended(
     from ppolint.source.indentation import reindented
 
     text = reindented(source.text)
+    if text is None:
+        return None
+    try:
+        return build(replace(source, text=text), project, release)
+    except ParseError:
+        return None
+
+
+def build_in_part(
+    source: Source, project: Project | None = None, release: Any = None
+) -> FileModel | None:
+    """The model of what is Python in a notebook, or in a script made of one; else None."""
+    from ppolint.source.broken import without_broken_parts
+
+    text = without_broken_parts(source)
     if text is None:
         return None
     try:

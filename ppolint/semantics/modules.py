@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Packages that are known by name, also where the project is their own repository.
 _NOT_LOOKED_INTO = frozenset({"builtins", "torch", "torchrl", "tensordict", "numpy", "gymnasium"})
 
+_OF_TORCH = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
+
 
 class Modules:
     """The part of the evaluator that imports; mixed into `Evaluator`."""
@@ -49,12 +51,15 @@ class Modules:
             self._import_star(base)
             return
         joiner = "" if base.endswith(".") or not base else "."
+        # a module of the project may set PyTorch up and hand it on
+        handed_on = any(alias.name.value == "torch" for alias in node.names)
         for alias in node.names:
             name = alias.name.value
             bound = name
             if alias.asname is not None and type(alias.asname.name) is cst.Name:
                 bound = alias.asname.name.value
-            env[bound] = values.ref(f"{base}{joiner}{name}")
+            known = _OF_TORCH.get(name) if handed_on else None
+            env[bound] = values.ref(known or f"{base}{joiner}{name}")
 
     def _import_star(self, base: str) -> None:
         self.frame.env.setdefault("*", self.values.ref(base))

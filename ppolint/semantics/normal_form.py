@@ -9,6 +9,7 @@ from ppolint.semantics.values import Value
 
 MAX_PHI = 4
 _FOLD_LIMIT = 1e12
+_EPSILON = 1e-4
 
 
 class Values(Limits):
@@ -190,8 +191,9 @@ class Values(Limits):
         x, y = a.number, b.number
         if x is not None and y:
             return self.const(x / y) if x % y else self.const(x // y)
-        if a.core.op == "exp" and b.core.op == "exp":
-            return self.exp(self.sub(a.core.args[0], b.core.args[0]))
+        below = _without_epsilon(b.core)
+        if a.core.op == "exp" and below.op == "exp":
+            return self.exp(self.sub(a.core.args[0], below.args[0]))
         if a.number == 1 and b.core.op == "exp":
             return self.exp(self.neg(b.core.args[0]))
         negative = (a.op == "neg") != (b.op == "neg")
@@ -257,6 +259,15 @@ def _is_centred(term: Value, middle: float) -> bool:
         t.number == -middle
         for t in (term.args[0].core.args if term.args[0].core.op == "add" else ())
     )
+
+
+def _without_epsilon(value: Value) -> Value:
+    """x of x + 1e-8, which keeps a divisor from zero."""
+    if value.op == "add" and len(value.args) == 2:
+        for one, other in (value.args, value.args[::-1]):
+            if other.number is not None and 0 < other.number <= _EPSILON:
+                return one.core
+    return value
 
 
 def _by_id(value: Value) -> int:

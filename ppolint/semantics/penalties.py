@@ -36,8 +36,11 @@ def _penalised(value: Value) -> Value | None:
     """The ratio when a sum holds r*A and a multiple of a KL divergence."""
     ratio: Value | None = None
     penalty = False
+    gaps: list[set[tuple[bool, Value]]] = []
     for term in _expanded(value):
         parts = loss_factors(term)
+        if len(parts) > 1:
+            gaps.extend(_signed(part) for part in parts if is_difference(part))
         if _expected_gap(parts):
             penalty = True
             continue
@@ -47,7 +50,17 @@ def _penalised(value: Value) -> Value | None:
                 ratio = exponentials[0]
         elif any(_is_divergence(p) for p in parts) and len(parts) > 1:
             penalty = True
+    if ratio is not None and ratio.op == "exp" and not penalty:
+        # the mean of log p_old - log p estimates the divergence as well
+        logarithm = _signed(ratio.args[0])
+        opposite = {(not negative, term) for negative, term in logarithm}
+        penalty = any(gap in (logarithm, opposite) for gap in gaps)
     return ratio if penalty else None
+
+
+def _signed(value: Value) -> set[tuple[bool, Value]]:
+    """The terms of a sum, each with whether it is subtracted."""
+    return {(t.op == "neg", t.args[0].core if t.op == "neg" else t) for t in terms(value)}
 
 
 def _expanded(value: Value) -> list[Value]:

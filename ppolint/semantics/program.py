@@ -174,6 +174,8 @@ class Loop:
     carried: dict[Any, Carried] = field(default_factory=dict)
     # what variables are where a `break` leaves the loop
     broken: list[dict[Any, Value]] = field(default_factory=list)
+    # variables that the body makes from themselves and that do not exist before it
+    unbound: set[str] = field(default_factory=set)
 
     @property
     def mask(self) -> int:

@@ -50,18 +50,24 @@ _RELEVANT = (
 )
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
+# A network that carries the lists of an episode, and who adds to them.
+_LISTS = re.compile(
+    r"\bnn\.Module\b[\s\S]*^[ \t]+self\.\w+[ \t]*=[ \t]*\[\][ \t]*$|\.append\([^\n]*\blog_prob\(",
+    re.MULTILINE,
+)
 _SHORT = 8_000
 _TREES = 48
-_OWN_IMPORT = re.compile(
-    r"^from[ \t]+(\.[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE
-)
+# `from module import names`, the names in parentheses or in one line.
+_NAMES_FROM = re.compile(r"^from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE)
 
 
 def _is_relevant(text: str) -> bool:
     """Whether a file may hold what patterns are made of."""
     if any(pattern.search(text) for pattern in _RELEVANT):
         return len(text) < 1_000_000
-    return len(text) < _SHORT and _STEP.search(text) is not None
+    if len(text) >= _SHORT:
+        return False
+    return _STEP.search(text) is not None or _LISTS.search(text) is not None
 
 
 class Project:
@@ -302,7 +308,7 @@ class Project:
 def torch_by_imports(names: Iterable[str]) -> bool | None:
     """Whether a file with these imports is a PyTorch one; None when they do not tell."""
     roots = {n.partition(".")[0] for n in names if not n.startswith(_LOGGING)}
-    if roots & _TORCH:
+    if roots & _TORCH or any(n.endswith(".torch") for n in names):  # or a module hands it on
         return True
     return False if roots & OTHER_FRAMEWORKS else None
 
@@ -349,9 +355,9 @@ def _import_statements(text: str) -> Iterator[re.Match[str]]:
 
 
 def _handed_on(text: str) -> dict[str, str]:
-    """The names that a package takes from its own modules, with where they are from."""
+    """The names that a package takes from modules, mostly its own, with where they are from."""
     out: dict[str, str] = {}
-    for module, names in _OWN_IMPORT.findall(text):
+    for module, names in _NAMES_FROM.findall(text):
         for part in names.strip("()").split(","):
             words = part.partition("#")[0].split()
             if words:

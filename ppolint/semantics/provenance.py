@@ -54,6 +54,8 @@ class Steps:
     shown: dict[Value, str] = field(default_factory=dict)
     # The attributes that replies are kept in.
     kept: frozenset[Value] = frozenset()
+    # The replies of whichever step a branch took.
+    merged: frozenset[Value] = frozenset()
 
 
 def steps_of(file: FileModel) -> Steps:
@@ -66,6 +68,7 @@ def find_steps(file: FileModel) -> Steps:
     calls: list[Value] = []
     actions: set[Value] = set()
     five: set[Value] = set()
+    merged: set[Value] = set()
     for event in file.events:
         # a worker process that is told to step
         if event.kind == "method" and event.key == "send" and event.args:
@@ -75,11 +78,15 @@ def find_steps(file: FileModel) -> Steps:
     for call in file.of_op("call"):
         if not _is_step(call):
             continue
+        met = [call, *(u for u in file.users(call) if _is_of_steps(u))]
         indices = {
-            u.args[1].number for u in file.users(call) if u.op == "item" and u.args[0].core is call
+            u.args[1].number
+            for reply in met
+            for u in file.users(reply)
+            if u.op == "item" and u.args[0].core is reply
         }
         # one reply, or one for each name: env.step(action)[team].rewards
-        replies = [call, *(u for u in file.users(call) if _is_named(u, call))]
+        replies = [*met, *(u for u in file.users(call) if _is_named(u, call))]
         fields = {_field(u) for reply in replies for u in file.users(reply)}
         held = holders.get(call)
         if held is not None and REWARD in {_kept_field(u) for u in file.users(held)}:
@@ -87,8 +94,9 @@ def find_steps(file: FileModel) -> Steps:
         elif not (indices & {1, 2, 3} or REWARD in fields):
             continue
         calls.append(call)
+        merged.update(met[1:])
         if 4 in indices:
-            five.add(call)
+            five.update(met)
         for arg in call.args[1:]:
             actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
     shown: dict[Value, str] = {}
@@ -96,7 +104,15 @@ def find_steps(file: FileModel) -> Steps:
         shown, looks, environments = _shown_apart(file)
         if shown:
             calls, actions = [*looks], _given_to_steps(file, environments)
-    return Steps(tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept))
+    return Steps(
+        tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept), frozenset(merged)
+    )
+
+
+def _is_of_steps(value: Value) -> bool:
+    """Whether a value is the reply of one step or another, whichever branch was taken."""
+    parts = value.args[value.op == "where" :] if value.op in ("phi", "after", "where") else ()
+    return bool(parts) and all(p.core.op == "call" and _is_step(p.core) for p in parts)
 
 
 def _holders(file: FileModel) -> dict[Value, Value]:
@@ -225,7 +241,7 @@ class Provenance:
 
     def __init__(self, file: FileModel, steps: Steps) -> None:
         self.file = file
-        self.steps = set(steps.calls)
+        self.steps = {*steps.calls, *steps.merged}
         self.five = steps.five
         self.actions = steps.actions
         self.shown = steps.shown

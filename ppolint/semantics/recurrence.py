@@ -225,6 +225,8 @@ def _is_mask(value: Value) -> bool:
         return True
     if value.op == "fn" and value.data in ("logical_not", "logical_and", "logical_or"):
         return True
+    if value.op in ("min", "max"):
+        return all(a.number is None and _is_mask(a) for a in value.args)
     parts = terms(value)
     return (
         len(parts) == 2 and any(p.number == 1 for p in parts) and any(p.op == "neg" for p in parts)
@@ -234,8 +236,11 @@ def _is_mask(value: Value) -> bool:
 def is_truncated(value: Value) -> bool:
     """A truncated importance weight (V-trace, Retrace, ACER): its clip can be seen.
 
-    An index may be limited too: that says nothing about what is fetched with it.
+    An index may be limited too: that says nothing about what is fetched with it. Nor is the mask
+    of an episode that ends for one of two reasons, 1 - max(terminated, truncated).
     """
+    if _is_mask(value) and not any(part.op in ("exp", "div") for part in walk(value)):
+        return False
     stack = [value.core]
     while stack:
         core = stack.pop()

@@ -159,7 +159,9 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         if not form.rest or not form.coefficient:
             continue
         known = classify(form, loop)
-        if known is None or not runs_backwards(file, loop, carried.step):
+        if known is None:
+            continue
+        if not runs_backwards(file, loop, carried.step) and not _is_put_first(file, loop, carried):
             continue
         place = place_of(file, form.whole, loop) or (
             (carried.node, carried.site) if carried.site is not None else None
@@ -171,6 +173,19 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
             place = file.here(*place)
         return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
+
+
+def _is_put_first(file: FileModel, loop: Loop, carried: Carried) -> bool:
+    """Whether each step's value is put before those of the steps before it, as if the loop went
+    backwards: returns, whatever became of them."""
+    return any(
+        event.kind == "method"
+        and event.site.in_loop(loop)
+        and bool(event.args)
+        and (event.key == "appendleft" or (event.key == "insert" and event.args[0].number == 0))
+        and event.args[-1].core is carried.step.core
+        for event in file.events
+    )
 
 
 def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:

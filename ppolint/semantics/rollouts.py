@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.consumption import (
+    is_of_random_actions,
     is_ring,
     is_sampled,
     is_single_step,
     is_summarised,
     without_episodes,
 )
-from ppolint.semantics.containers import Container, Containers, is_reply
+from ppolint.semantics.containers import LENT, Container, Containers, is_reply
 from ppolint.semantics.dynamics import acted_out
 from ppolint.semantics.experience import Rollout, assembled, is_experience
 from ppolint.semantics.handouts import (
@@ -115,6 +116,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
     useful = [c for c in useful if not c.array or _is_indexed_by_time(file, c)]
     useful = [c for c in useful if not (c.array and _is_read_by_policy(c))]
+    useful = [c for c in useful if c.key[0] != LENT or _is_filled_here(useful)]
     if not useful:
         return None
     bounded = [c for c in useful if c.bounded]
@@ -132,11 +134,18 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         return None
     if all(is_summarised(file, c) for c in useful):
         return None
+    if POLICY not in roles and is_of_random_actions(file, useful):
+        return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
         kind = "replay" if is_ring(arrays) else "buffer"
         return assembled(file, kind, arrays, None)
     return assembled(file, "lists", [c for c in useful if not c.array], None)
+
+
+def _is_filled_here(group: list[Container]) -> bool:
+    """Whether this file itself adds to one of the lists that a network of another file has."""
+    return any(fill.site.frame.module.main for c in group for fill in c.fills)
 
 
 def _filled_together(group: list[Container]) -> bool:

@@ -6,9 +6,13 @@ from typing import Any
 
 import libcst as cst
 
+from ppolint.semantics.scopes import children
+
 # Methods with a trailing underscore that change an object, not the numbers a name stands for.
 _OF_OBJECTS = frozenset({"update_policy_weights_", "requires_grad_", "share_memory_"})
-
+_SUITES = frozenset(
+    {cst.IndentedBlock, cst.SimpleStatementLine, cst.If, cst.Else, cst.With, cst.For, cst.While}
+)
 
 Target = str | tuple[str, str | tuple[str, str]]
 
@@ -19,6 +23,48 @@ def assigned(loop: Any) -> list[Target]:
     out: dict[Target, None] = {}
     _scan_suite(loop.body, out)
     return list(out)
+
+
+def made_from_themselves(loop: Any, names: set[str]) -> set[str]:
+    """Those of the names that a branch of the body sets before the rest of it does, and that are made
+    from what they were: `if last: x = 0`, then `x = d + c * x`."""
+    seen: set[Any] = set()
+    branched: set[str] = set()
+    for statement in loop.body.body:
+        found: dict[Target, None] = {}
+        _scan(statement, found)
+        if type(statement) is cst.If:
+            branched.update(n for n in names if n in found and n not in seen)
+        seen.update(found)
+    return {name for name in branched if _mentioned(loop.body, name)}
+
+
+def _mentioned(suite: Any, name: str) -> bool:
+    """Whether a statement of a suite assigns to a name what it makes from that name."""
+    waiting = [suite]
+    while waiting:
+        node = waiting.pop()
+        kind = type(node)
+        if kind is cst.Assign:
+            out: dict[Target, None] = {}
+            _scan(node, out)
+            if name in out and _reads(node.value, name):
+                return True
+        elif kind is cst.AugAssign and type(node.target) is cst.Name:
+            if node.target.value == name:
+                return True
+        elif kind in _SUITES:
+            waiting.extend(children(node))
+    return False
+
+
+def _reads(expression: Any, name: str) -> bool:
+    waiting = [expression]
+    for node in waiting:
+        if type(node) is cst.Name and node.value == name:
+            return True
+        waiting.extend(children(node))
+    return False
 
 
 def _scan_suite(suite: Any, out: dict) -> None:

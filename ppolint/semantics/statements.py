@@ -11,7 +11,7 @@ from ppolint.semantics.definitions import Definitions
 from ppolint.semantics.modules import Modules
 from ppolint.semantics.normal_form import Values
 from ppolint.semantics.program import Carried, Frame, Loop, Site, State
-from ppolint.semantics.scan import assigned, changed_in_place
+from ppolint.semantics.scan import assigned, changed_in_place, made_from_themselves
 from ppolint.semantics.unrolling import Unrolling, is_short
 from ppolint.semantics.values import Value
 
@@ -265,11 +265,17 @@ class Statements(Definitions, Modules, Unrolling):
         return False
 
     def _carry(self, loop: Loop, node: Any) -> dict[Any, Value]:
-        """Put a placeholder for every variable that the body assigns and that exists before."""
+        """Put a placeholder for every variable that the body assigns and that exists before, or that
+        a branch of the body sets at first and the rest goes on with."""
         before: dict[Any, Value] = {}
-        for target in assigned(node):
+        targets = assigned(node)
+        new = {t for t in targets if isinstance(t, str) and self.frame.env.get(t) is None}
+        loop.unbound = made_from_themselves(node, new) if new else new
+        for target in targets:
             if isinstance(target, str):
                 init = self.frame.env.get(target)
+                if init is None and target in loop.unbound:
+                    init = self.values.unknown()
                 if init is None or init.op in ("func", "class"):
                     continue
                 before[target] = init
@@ -321,7 +327,9 @@ class Statements(Definitions, Modules, Unrolling):
             )
             node, site = self._last_assignment(name, loop)
             loop.carried[key] = Carried(key, loop, start, init, step, node, site)
-            state[key] = values.make("after", (init, values.phi([step, *broken])), loop.bit)
+            last = values.phi([step, *broken])
+            unbound = key in loop.unbound
+            state[key] = last if unbound else values.make("after", (init, last), loop.bit)
 
     def _last_assignment(self, name: Any, loop: Loop) -> tuple[Any, Site | None]:
         for event in reversed(self.events):

@@ -69,11 +69,14 @@ def _is_here(file: FileModel, value: Value) -> bool:
 
 
 def _is_own_target(file: FileModel, error: Value, clip: Value) -> bool:
-    """Whether the change is compared with what it was taken to: a limited residual of a signal."""
+    """Whether the change is compared with what it was taken to and with nothing else: a limited
+    residual of a signal. A return may be made of the prediction too, as advantage plus value."""
     negated = file.values.neg
     parts = {t if clip in terms(error) else negated(t) for t in terms(error)}
     plus = [t for t in terms(clip.args[0]) if t.op != "neg" and t.number is None]
     minus = [t.args[0] for t in terms(clip.args[0]) if t.op == "neg"]
+    if len([t for t in parts if t.number is None]) > 1 + len(plus) + len(minus):
+        return False
     if all(old in parts for old in minus):
         return any(negated(new) in parts for new in plus)
     return all(negated(old) in parts for old in plus) and any(new in parts for new in minus)
@@ -123,6 +126,8 @@ def _is_regressed(file: FileModel, total: Value, clip: Value) -> bool:
                 return True
             if user.op == "reduce" and user.data == "norm":
                 return True
+            if user.op == "max" and all(a.op == "abs" for a in user.args):
+                return True  # the larger of two distances
             if user.op in ("neg", "phi", "after", "add", "abs", "where", "mul", "max"):
                 queue.append(user)
     return False

@@ -7,9 +7,11 @@ rule would look at are parsed, so a broken file without reinforcement-learning c
 
 ## Why is this bad
 
-Nothing else can be said about the file: no other rule looks at it. Only where all that is wrong is
-a block that is indented too far is the rest reviewed as if it stood at the level around it (and
-nothing of it is fixed automatically).
+Little else can be said about the file. Where all that is wrong is a block that is indented too far,
+the rest is reviewed as if it stood at the level around it. Of a notebook with broken cells, and of
+a script that still has a notebook's shell commands, the rules about hand-written plumbing read the
+rest: what is there is there, but what is missing may be in the part that cannot be read. Nothing
+is fixed automatically in either.
 
 ## Example
 
