@@ -90,7 +90,7 @@ class Modules:
         if module is None or module.frame is None:
             # a package that hands on what its modules define is not evaluated for that
             source = project.handed_on(path, rest[0])
-            if source is None:
+            if source is None or not (source[0] == "." or project.is_beside(importer, path)):
                 return value
             name = self.values.ref(".".join((source, *rest[1:])))
             found = self._resolved_from(name, path, steps - 1)

@@ -159,6 +159,14 @@ class Project:
             sources[path] = _handed_on(self.text(path, keep=False))
         return sources[path].get(name)
 
+    def is_beside(self, path: str, package: str) -> bool:
+        """Whether two files are in one folder of the root: a package speaks of its own modules in
+        full, and who uses a library from outside does not depend on how it is built."""
+        start = len(self.root) + 1
+        folder, _, inside = package[start:].partition(os.sep)
+        near = os.path.join(self.root, folder) + os.sep
+        return bool(inside) and os.path.abspath(path).startswith(near)
+
     def remembered(self, question: str, answer: Callable[[], Any]) -> Any:
         """The answer to a question about the whole project, worked out once."""
         cache = self.__dict__.setdefault("_answers", {})
