@@ -82,7 +82,7 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
                 errors.append(factor)
             else:
                 invariant.extend(base.args if base.op == "mul" else (base,))
-        if not invariant or not errors:
+        if not invariant or not errors or _is_weighted_loss(errors):
             continue
         kind = GAE if len(invariant) >= 2 else RETURNS
         certain = any(temporal_difference((e,), invariant) for e in errors)
@@ -174,6 +174,19 @@ def _product(value: Value) -> list[Value]:
         if made.op in ("mul", "pow"):
             return _product(made)
     return [core]
+
+
+def _is_weighted_loss(errors: list[Value]) -> bool:
+    """Whether rewards weigh logarithms of probabilities: a policy loss. A logarithm by itself is the
+    reward of an imitator."""
+    return len(errors) > 1 and any(map(_is_log_likelihood, errors))
+
+
+def _is_log_likelihood(factor: Value) -> bool:
+    core = factor.args[0].core if factor.op == "neg" else factor
+    if core.op == "call" and core.args[0].op == "attr":
+        return core.args[0].data == "log_prob"
+    return core.op == "log" or (core.op == "fn" and core.data in ("log_softmax", "logsigmoid"))
 
 
 def _given(value: Value) -> Value:
@@ -306,10 +319,11 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                 for term in rest:
                     if _is_metric(term) or _is_simulated(term, loop, carried.start):
                         continue
-                    found = [
-                        b for f in _product(term) if (b := _power_base(f, (loop,))) is not None
-                    ]
-                    if found and len(_product(term)) > 1:
+                    factors = [(f, _power_base(f, (loop,))) for f in _product(term)]
+                    found = [base for _, base in factors if base is not None]
+                    # a line search takes shorter and shorter steps along one direction
+                    summed = any(b is None and f.loops & loop.mask for f, b in factors)
+                    if found and summed:
                         base = found[0]
                         invariant = base.args if base.op == "mul" else (base,)
                         kind = GAE if len(invariant) >= 2 else RETURNS
