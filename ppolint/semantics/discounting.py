@@ -126,10 +126,32 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
             if is_reversed(inner.args[0]):
                 for node, site in file.places(inner):
                     yield Recursion(RETURNS, (), False, node, site)
+    for value in file.of_op("reduce"):
+        if _sums_the_rest(value):
+            for node, site in file.places(value):
+                yield Recursion(RETURNS, (), False, node, site)
     for value in file.of_op("add"):
         if _is_rest_of_total(value):
             for node, site in file.places(value):
                 yield Recursion(RETURNS, (), False, node, site)
+
+
+def _sums_the_rest(value: Value) -> bool:
+    """sum(x[t:]) for each of the steps of x."""
+    whole = value.args[0].core if value.data == "sum" else None
+    if whole is None or whole.op != "item" or whole.args[1].op != "slice":
+        return False
+    start, stop, step = (part.core for part in whole.args[1].args)
+    if start.op != "elem" or not all(p.op == "const" and p.data is None for p in (stop, step)):
+        return False
+    steps = start.args[0].core
+    if steps.op != "fn" or steps.data != "range" or len(steps.args) != 1:
+        return False
+    count = steps.args[0].core
+    if count.op == "item" and count.args[1].number == 0:  # x.shape[0]
+        shape = count.args[0].core
+        return shape.op == "attr" and shape.args[0].core is whole.args[0].core
+    return count.op == "fn" and count.data == "len"
 
 
 def _is_rest_of_total(value: Value) -> bool:
