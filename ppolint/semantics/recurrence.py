@@ -123,7 +123,7 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
         parts = alternatives(factor)
         if any(is_truncated(p) for p in parts):
             return None
-        if factor.loops & mask or any(_is_mask(p) for p in parts):
+        if factor.loops & mask or any(_is_mask(p) for p in _masking(parts)):
             continue
         number = factor.number
         if number is not None and not 0 < abs(number) <= 1:
@@ -148,6 +148,12 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
             return GAE, tuple(invariant), True
         return RETURNS, tuple(invariant), False
     return None
+
+
+def _masking(parts: list[Value]) -> list[Value]:
+    """The alternatives of a factor that may be masks: not the 1 of `lam = config.lam if gae else 1`."""
+    others = [p for p in parts if p.number != 1]
+    return others if others and not any(p.number == 0 for p in others) else parts
 
 
 def _is_corrected(form: Affine, mask: int) -> bool:
