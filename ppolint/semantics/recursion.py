@@ -179,13 +179,17 @@ def _is_put_first(file: FileModel, loop: Loop, carried: Carried) -> bool:
     """Whether each step's value is put before those of the steps before it, as if the loop went
     backwards: returns, whatever became of them."""
     return any(
-        event.kind == "method"
-        and event.site.in_loop(loop)
-        and bool(event.args)
-        and (event.key == "appendleft" or (event.key == "insert" and event.args[0].number == 0))
-        and event.args[-1].core is carried.step.core
+        event.site.in_loop(loop)
+        and (
+            (event.kind == "store" and event.value.core is carried.step.core
+             and any(t.op == "neg" and t.loops & loop.mask for t in terms(event.key)))
+            or (event.kind == "method" and bool(event.args)
+                and event.args[-1].core is carried.step.core
+                and (event.key == "appendleft"
+                     or (event.key == "insert" and event.args[0].number == 0)))
+        )
         for event in file.events
-    )
+    )  # fmt: skip
 
 
 def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:
