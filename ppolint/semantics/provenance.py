@@ -273,6 +273,8 @@ class Provenance:
         direct = self._step_part(core)
         if direct is not None:
             return frozenset({direct})
+        if self._is_other_part(core):
+            return frozenset()
         if core.op == "call" and core.args[0].op == "attr" and core.args[0].data == "log_prob":
             return frozenset({POLICY})
         if self.is_observation(core):
@@ -339,6 +341,15 @@ class Provenance:
             if any(reply is part or _is_named(reply, part) for part in self._calls(reply)):
                 return _field(value)
         return None
+
+    def _is_other_part(self, core: Value) -> bool:
+        """Whether a value is what a step replies beside the rest, or is in that: `info["score"]`."""
+        while core.op == "item":
+            whole = core.args[0].core
+            if whole in self.steps:
+                return core.args[1].number is not None and self._step_part(core) is None
+            core = whole
+        return False
 
     def _calls(self, reply: Value) -> list[Value]:
         """The step that a reply, or the part of it for one name, is of."""
