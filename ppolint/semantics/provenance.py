@@ -289,6 +289,10 @@ class Provenance:
             return frozenset({ACTION})
         if core.op == "call" and inner and core.args[0].op in ("ref", "class"):
             return frozenset(inner) if len(inner) == 1 else frozenset()  # type: ignore[arg-type]
+        if core.op == "comp" and len(core.args) == 2:  # the same of each agent
+            each = self.roles(core.args[1])
+            if each:
+                return each
         through = list(walk(core, through_calls=True))
         if any(self._step_part(v) in (REWARD, DONE) for v in through):
             return frozenset()
