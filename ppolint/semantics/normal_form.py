@@ -18,6 +18,8 @@ class Values(Limits):
     def __init__(self) -> None:
         self._table: dict[tuple, Value] = {}
         self._unknowns = 0
+        # What decided between the numbers that a name may hold.
+        self.tests: dict[Value, list[Value]] = {}
         self.one = self.const(1)
         self.zero = self.const(0)
         self.none = self.const(None)

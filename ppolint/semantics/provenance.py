@@ -260,6 +260,8 @@ class Provenance:
     def _roles(self, core: Value) -> frozenset[str]:
         if core.op in ("phi", "after", "where"):
             parts = core.args[1:] if core.op == "where" else core.args
+            if self._is_own_reward(core, parts):
+                return frozenset({REWARD})
             return frozenset().union(*(self.roles(p) for p in parts))
         if self._accumulates(core):
             return frozenset()
@@ -301,6 +303,13 @@ class Provenance:
         if any(self._is_policy_call(v) for v in walk(core)):
             return frozenset({POLICY})
         return frozenset()
+
+    def _is_own_reward(self, core: Value, parts: tuple[Value, ...]) -> bool:
+        """Whether a number is chosen by the end of an episode: `-10 if done else 1`, no mask."""
+        if any(part.number is None for part in parts) or {p.number for p in parts} <= {0, 1}:
+            return False
+        tests = core.args[:1] if core.op == "where" else self.file.values.tests.get(core, ())
+        return any(DONE in self.roles(test) for test in tests)
 
     def _single_steps(self, core: Value) -> list[Value]:
         """What `core` is made of, running totals left out."""

@@ -174,8 +174,12 @@ class Statements(Definitions, Modules, Unrolling):
                     limited = self.values.limited(test, *known)
                 if limited is not None:
                     state[key] = limited
-                else:
-                    state[key] = self.values.phi(known) if len(known) > 1 else known[0]
+                    continue
+                merged = self.values.phi(known) if len(known) > 1 else known[0]
+                state[key] = merged
+                if test is not None and merged.op == "phi":
+                    if all(option.number is not None for option in merged.args):
+                        self.values.tests.setdefault(merged, []).append(test)
 
     def _try(self, node: Any) -> bool:
         conditions = self.frame.conditions
