@@ -245,7 +245,7 @@ class Containers:
                 return None, (), None, ""
             if cls is not None and cls.module.main:
                 return sources[0], ("class", id(cls.node), name), cls, name
-            if cls is not None and not _is_network(cls):
+            if cls is not None and not is_network(cls):
                 return None, (), None, ""
             # a network of another file that carries the lists of the episode: its user fills them
             return sources[0], ("attr" if cls is None else LENT, base.id, name), None, name
@@ -395,7 +395,7 @@ class Containers:
         return None
 
 
-def _is_network(cls: Class) -> bool:
+def is_network(cls: Class) -> bool:
     return any(base.startswith("torch.nn.") for base in cls.external_bases())
 
 

@@ -18,7 +18,7 @@ from ppolint.semantics.consumption import (
     is_summarised,
     without_episodes,
 )
-from ppolint.semantics.containers import LENT, Container, Containers, is_reply
+from ppolint.semantics.containers import LENT, Container, Containers, is_network, is_reply
 from ppolint.semantics.dynamics import acted_out
 from ppolint.semantics.experience import Rollout, assembled, is_experience
 from ppolint.semantics.handouts import (
@@ -62,7 +62,9 @@ def rollouts(file: FileModel) -> list[Rollout]:
             taken.update(id(c) for c in mine)
     groups: dict[tuple, list[Container]] = {}
     for container in containers.table.values():
-        if id(container) in taken or container.owner is not None or not container.fills:
+        if id(container) in taken or not container.fills:
+            continue
+        if container.owner is not None and not _is_filled_by_user(container):
             continue
         groups.setdefault(_group_key(container), []).append(container)
     for group in _merged(groups):
@@ -83,6 +85,15 @@ def rollouts(file: FileModel) -> list[Rollout]:
     return _deduplicated(file, without_episodes(file, out))
 
 
+def _is_filled_by_user(container: Container) -> bool:
+    """Whether a network only carries a list that the loop which steps adds to."""
+    cls = container.owner
+    assert cls is not None
+    methods = {id(method.node) for method in cls.methods.values()}
+    functions = [fill.site.frame.function for fill in container.fills]
+    return is_network(cls) and not any(f is not None and id(f.node) in methods for f in functions)
+
+
 def _merged(groups: dict[tuple, list[Container]]) -> list[list[Container]]:
     """Groups of a loop over workers join those of the loop over steps around it."""
     out: dict[tuple, list[Container]] = dict(groups)
@@ -101,7 +112,7 @@ def _group_key(container: Container) -> tuple:
     """Containers that belong together: filled in the same loop of one function."""
     site = container.fills[0].site
     function = site.root.function
-    if len(container.key) == 3:
+    if len(container.key) == 3 and container.owner is None:
         return (id(function.node) if function is not None else 0, container.key[1])
     loops = site.loops()
     return (
