@@ -60,6 +60,8 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
             for c in filled
             if len(c.roles) >= 3 or _holds_tuples(c) or (ring and len(named[c.name]) >= 3)
         ]
+        if not (sampled or ring):
+            transitions = [c for c in transitions if not _is_window(file, c)]
         if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
             return assembled(file, "replay", transitions, cls)
         return None
@@ -79,6 +81,15 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
         return assembled(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or told or not seen)]
     return assembled(file, "lists", lists, None) if lists else None
+
+
+def _is_window(file: FileModel, container: Container) -> bool:
+    """Whether the first of the steps that are held is read: the last few of an n-step return."""
+    core = container.value.core
+    return any(
+        user.op == "item" and user.args[0].core is core and user.args[1].number == 0
+        for user in file.users(core)
+    )
 
 
 def _estimated_from(file: FileModel, cls: Class, filled: list[Container]) -> list[Container]:
