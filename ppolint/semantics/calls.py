@@ -47,7 +47,6 @@ class Calls(Inlining, Instances):
     modules: dict[str, ModuleInfo]
     self_classes: dict[Value, Class]
     work: int
-    inlined: int
 
     def call(self, node: Any) -> Value:
         """The value of a Call node."""

@@ -63,7 +63,6 @@ class Evaluator(Statements, Expressions, Calls):
         self.classes: list[Class] = []
         self.dependencies: set[str] = set()
         self.work = 0
-        self.inlined = 0
         self.looked_into: Any = None  # the last call whose function was looked into
         self.order = 0
         self._pending: list[Function] = []

@@ -24,7 +24,6 @@ class Inlining:
     heap: State
     events: list[Event]
     work: int
-    inlined: int
     looked_into: Any
 
     def inline(
@@ -51,10 +50,7 @@ class Inlining:
         inner.contexts = function.contexts
         if not self._bind_parameters(inner, function, args, kw):
             return None
-        work = self.work
         self._execute(inner, function.node)  # type: ignore[attr-defined]
-        if frame.depth == 0:
-            self.inlined += self.work - work
         if inner.yields:
             return None
         self.looked_into = node
