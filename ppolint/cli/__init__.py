@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -39,6 +40,8 @@ class LazyGroup(click.Group):
         from ppolint.cli import streams
 
         streams.open_closed()
+        # What Python warns of in the code that is read (an escape that is none) is not ours to say.
+        warnings.filterwarnings("ignore", module="<unknown>")
         try:
             return super().main(*arguments, **options)
         except OSError as error:

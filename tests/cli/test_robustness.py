@@ -169,6 +169,14 @@ def test_a_terminal_of_letters_only(project: Path, environment: dict[str, str]) 
         assert shell(f"ppolint {command}", **environment)[0] in (0, 1)
 
 
+def test_what_python_warns_of_in_code_that_is_read(project: Path) -> None:
+    (project / "b.py").write_text(
+        "import torch\n\nSHOWN = 'a\\ b'\n\n\ndef total(xs, c):\n    x = torch.zeros(())\n"
+        "    for d in reversed(xs):\n        x = d + c * x\n    return x\n"
+    )
+    assert "escape" not in shell("ppolint check --no-cache b.py", PYTHONWARNINGS="always")[2]
+
+
 def test_very_long_lines_are_cut(project: Path) -> None:
     (project / "a.py").write_text(
         OLD.rstrip() + f"; x = '{'a' * 500_000}'\n" + f"y = [{'1, ' * 99_999}]\n"
