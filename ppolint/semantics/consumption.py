@@ -154,10 +154,10 @@ def is_of_random_actions(file: FileModel, group: list[Container]) -> bool:
 def _is_drawn_blindly(action: Value, stepped: set[Value]) -> bool:
     """`env.action_space.sample()`, or made of random numbers and nothing else that is called."""
     random = False
-    queue = [action]
+    queue, seen = [action], {action, *stepped}
+    if action in stepped:
+        return False
     for value in queue:
-        if value in stepped:
-            continue
         if value.op == "call":
             callee = value.args[0]
             known = (callee.dotted or "").startswith(_RANDOM_NUMBERS) or (
@@ -166,7 +166,9 @@ def _is_drawn_blindly(action: Value, stepped: set[Value]) -> bool:
             if not known:
                 return False
             random = True
-        queue.extend(part for part in value.args if part not in queue)
+        new = [part for part in value.args if part not in seen]
+        seen.update(new)
+        queue.extend(new)
     return random
 
 

@@ -69,7 +69,7 @@ def build_mended(
 
 
 def build_in_part(
-    source: Source, project: Project | None = None, release: Any = None
+    source: Source, project: Project | None = None, release: Callable[[], Any] | None = None
 ) -> FileModel | None:
     """The model of what is Python in a notebook, or in a script made of one; else None."""
     from ppolint.source.broken import without_broken_parts

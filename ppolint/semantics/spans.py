@@ -68,7 +68,7 @@ _parenthesize = _BaseParenthesizedNode._parenthesize
 
 def _prepare() -> None:
     """Have nodes write themselves out to a recorder without detours; for other writers nothing
-    changes. Half of all nodes are whitespace, whose place nobody asks for."""
+    changes. Two of five nodes are whitespace, whose place nobody asks for."""
     node: Any = cst.CSTNode
     if node._codegen is not _codegen:
         return
