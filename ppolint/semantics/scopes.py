@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,23 +11,45 @@ _LAYOUT = ("whitespace", "leading_lines", "lpar", "rpar", "lbracket", "rbracket"
 _LAYOUT += ("semicolon", "equal", "dot", "header", "footer", "trailing_whitespace", "lines_after")
 _LAYOUT += ("colon", "encoding", "default_", "has_trailing", "operator", "relative")
 _fields: dict[type, tuple[str, ...]] = {}
+# What a field holds, by its class: nothing to follow, a node, or several.
+_NOTHING, _NODE, _SEVERAL = range(3)
+_held: dict[type, int] = {}
 
 
-def children(node: Any) -> Iterator[Any]:
+def children(node: Any) -> list[Any]:
     """The parts of a node that carry meaning: no whitespace, commas or brackets."""
     kind = type(node)
     names = _fields.get(kind)
     if names is None:
         names = tuple(n for n in kind.__dataclass_fields__ if not n.startswith(_LAYOUT))
         _fields[kind] = names
+    found: list[Any] = []
     for name in names:
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (tuple, list)):
-            for item in value:
-                if isinstance(item, cst.CSTNode):
-                    yield item
+        held = _held.get(type(value))
+        if held is None:
+            held = _what_is_held(type(value))
+        if held == _NODE:
+            found.append(value)
+        elif held == _SEVERAL:
+            found += [each for each in value if _is_node(type(each))]
+    return found
+
+
+def _is_node(kind: type) -> bool:
+    held = _held.get(kind)
+    return (_what_is_held(kind) if held is None else held) == _NODE
+
+
+def _what_is_held(kind: type) -> int:
+    # `isinstance` with libcst's classes is slow, because they are abstract ones
+    held = _NOTHING
+    if issubclass(kind, cst.CSTNode):
+        held = _NODE
+    elif issubclass(kind, (tuple, list)):
+        held = _SEVERAL
+    _held[kind] = held
+    return held
 
 
 @dataclass(eq=False, slots=True)
