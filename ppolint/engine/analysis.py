@@ -106,6 +106,9 @@ def _judge(
     if skip is not None:
         found.append(file_not_analysed.finding(*skip))
         return False
+    from ppolint.semantics.nodes import slim
+
+    slim()
     from ppolint.semantics.model import ParseError, build, build_in_part, build_mended
 
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()

@@ -212,6 +212,9 @@ def _cores() -> int:
 
 def _preload(codes: Iterable[str]) -> None:
     """Import what every worker needs, so that forked ones share it."""
+    from ppolint.semantics.nodes import slim
+
+    slim()
     import ppolint.engine.analysis
     import ppolint.semantics.model
     from ppolint.rules import registry
