@@ -303,7 +303,7 @@ class Calls(Inlining, Instances):
         function = self.frame.function
         if function is None or function.cls is None or self.frame.self_value is None:
             return None
-        for cls in list(function.cls.lineage())[1:]:
+        for cls in function.cls.lineage()[1:]:
             found = cls.methods.get(name)
             if found is not None and name == "__init__" and not found.module.main:
                 # what another file sets up is not looked for here

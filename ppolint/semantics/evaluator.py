@@ -112,7 +112,7 @@ class Evaluator(Statements, Expressions, Calls):
         outer, site = self.frame, self.site
         self.frame = frame
         self.site = self._site(node)
-        if isinstance(node, cst.Lambda):
+        if type(node) is cst.Lambda:
             frame.returns.append(self.eval(node.body))
         else:
             self.exec_suite(node.body)
@@ -120,10 +120,11 @@ class Evaluator(Statements, Expressions, Calls):
 
     def _site(self, statement: Any) -> Site:
         frame = self.frame
-        self.order += 1
-        return Site(
-            statement, frame, frame.loop, frame.conditions, self.contexts_of(frame), self.order
-        )
+        self.order = order = self.order + 1
+        contexts = frame.contexts
+        if frame.call_site is not None and frame.call_site.contexts:
+            contexts = self.contexts_of(frame)
+        return Site(statement, frame, frame.loop, frame.conditions, contexts, order)
 
     @staticmethod
     def contexts_of(frame: Frame | None) -> tuple[Value, ...]:
@@ -157,7 +158,7 @@ class Evaluator(Statements, Expressions, Calls):
 
     def bind(self, name: str, value: Value, node: Any) -> None:
         frame = self.frame
-        if name in frame.globals and frame.module.frame is not None:
+        if frame.globals and name in frame.globals and frame.module.frame is not None:
             frame = frame.module.frame
         frame.env[name] = value
         self.emit("bind", node, value, key=name)
@@ -223,7 +224,7 @@ def _is_mask(index: Value) -> bool:
 
 def _parameter_names(params: Any) -> list[str]:
     names = [p.name.value for p in (*params.posonly_params, *params.params)]
-    if isinstance(params.star_arg, cst.Param):
+    if type(params.star_arg) is cst.Param:
         names.append(params.star_arg.name.value)
     names.extend(p.name.value for p in params.kwonly_params)
     if params.star_kwarg is not None:

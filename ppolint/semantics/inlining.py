@@ -81,7 +81,7 @@ class Inlining:
     ) -> bool:
         params = function.node.params
         plain = [*params.posonly_params, *params.params]
-        if len(args) > len(plain) and not isinstance(params.star_arg, cst.Param):
+        if len(args) > len(plain) and not type(params.star_arg) is cst.Param:
             return False
         env = frame.env
         rest = dict(kw)
@@ -95,7 +95,7 @@ class Inlining:
                 env[name] = self._argument(function, name, rest)
         for param in params.kwonly_params:
             env[param.name.value] = self._argument(function, param.name.value, rest)
-        if isinstance(params.star_arg, cst.Param):
+        if type(params.star_arg) is cst.Param:
             env[params.star_arg.name.value] = self.values.make("tuple", tuple(args[len(plain) :]))
         if params.star_kwarg is not None:
             rest.pop("**", None)

@@ -164,7 +164,7 @@ def tuple_fields(callee: Value) -> tuple[str, ...] | None:
 def class_fields(cls: Class) -> tuple[str, ...]:
     """The annotated names in the body of a class, in order, those of its bases first."""
     out: dict[str, None] = {}
-    for owner in reversed(list(cls.lineage())):
+    for owner in reversed(cls.lineage()):
         for statement in getattr(owner.node.body, "body", ()):
             for small in getattr(statement, "body", ()) if _is_line(statement) else ():
                 if type(small) is cst.AnnAssign and type(small.target) is cst.Name:

@@ -38,11 +38,19 @@ class Values(Limits):
             return found
         node = Value()
         node.op, node.args, node.data = op, args, data
+        node.number = node.string = node.dotted = None
         node.id = len(self._table)
         self._table[key] = node
         if not args:
             node.loops = loops
             node.core = node
+            if op == "ref":
+                node.dotted = data  # type: ignore[assignment]
+            elif op == "const":
+                if isinstance(data, str):
+                    node.string = data
+                elif isinstance(data, (int, float)):
+                    node.number = data
             return node
         plain = True
         for arg in args:

@@ -8,6 +8,7 @@ makes an opaque call of it. Each handler takes (values, args, keywords) with the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from ppolint.semantics.normal_form import Values
 from ppolint.semantics.values import Value
@@ -67,11 +68,8 @@ def function(v: Values, dotted: str, args: Sequence[Value], kw: Keywords) -> Val
     """The normal form of a call of the imported function or builtin `dotted`, or None."""
     if dotted in WRAP_DOTTED:
         return v.make("wrap", (args[0],), dotted.rpartition(".")[2]) if args else None
-    for prefix in NAMESPACES:
-        if dotted.startswith(prefix):
-            name = dotted[len(prefix) :]
-            break
-    else:
+    prefix, name = _in_namespace(dotted)
+    if not prefix:
         return _scipy(v, dotted, args, kw)
     if "." in name:
         return None
@@ -97,6 +95,15 @@ def function(v: Values, dotted: str, args: Sequence[Value], kw: Keywords) -> Val
     if name in ("stack", "cat", "concatenate", "concat", "vstack", "hstack", "dstack"):
         return v.make("fn", (args[0],), "stack" if name == "stack" else "cat")
     return _generic(v, name, args, kw)
+
+
+@lru_cache(maxsize=2_000)
+def _in_namespace(dotted: str) -> tuple[str, str]:
+    """A name as namespace and rest; no namespace where it is none of those with functions."""
+    for prefix in NAMESPACES:
+        if dotted.startswith(prefix):
+            return prefix, dotted[len(prefix) :]
+    return "", dotted
 
 
 def method(

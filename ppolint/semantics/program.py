@@ -7,7 +7,6 @@ into offsets. None has a `repr` that lists its fields: they lead to each other a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +86,7 @@ class Function:
     decorators: tuple[Value, ...] = ()
     defaults: dict[str, Value] = field(default_factory=dict)
     contexts: tuple[Value, ...] = ()  # decorators that act like a `with` around the body
+    _abstract: bool | None = None
 
     @property
     def is_static(self) -> bool:
@@ -100,6 +100,11 @@ class Function:
     def is_abstract(self) -> bool:
         """Whether it only says what subclasses have to define: by its decorator, or because it does
         nothing but raise (a method: or nothing at all)."""
+        if self._abstract is None:
+            self._abstract = self._only_declares()
+        return self._abstract
+
+    def _only_declares(self) -> bool:
         if any((d.dotted or "").endswith("abstractmethod") for d in self.decorators):
             return True
         lines = getattr(self.node.body, "body", ())
@@ -130,21 +135,20 @@ class Class:
     constants: dict[str, Value] = field(default_factory=dict)
     attributes: dict[str, list[Value]] = field(default_factory=dict)
     self_value: Value | None = None
+    _lineage: tuple[Class, ...] = ()
 
-    def lineage(self) -> Iterator[Class]:
+    def lineage(self) -> tuple[Class, ...]:
         """The class and its bases that are known, nearest first."""
-        if not self.bases:
-            yield self
-            return
-        seen: list[Class] = []
-        queue: list[Class] = [self]
-        while queue:
-            cls = queue.pop(0)
-            if cls in seen:
-                continue
-            seen.append(cls)
-            yield cls
-            queue.extend(b.data for b in cls.bases if b.op == "class")  # type: ignore[misc]
+        if not self._lineage:
+            seen: list[Class] = []
+            queue: list[Class] = [self]
+            while queue:
+                cls = queue.pop(0)
+                if cls not in seen:
+                    seen.append(cls)
+                    queue.extend(b.data for b in cls.bases if b.op == "class")  # type: ignore[misc]
+            self._lineage = tuple(seen)
+        return self._lineage
 
     def method(self, name: str) -> Function | None:
         own = self.methods.get(name)

@@ -30,7 +30,8 @@ def made_from_themselves(loop: Any, names: set[str]) -> set[str]:
     from what they were: `if last: x = 0`, then `x = d + c * x`."""
     seen: set[Any] = set()
     branched: set[str] = set()
-    for statement in loop.body.body:
+    branches = [at for at, s in enumerate(loop.body.body) if type(s) is cst.If]
+    for statement in loop.body.body[: branches[-1] + 1] if branches else ():
         found: dict[Target, None] = {}
         _scan(statement, found)
         if type(statement) is cst.If:

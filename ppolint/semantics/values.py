@@ -40,9 +40,15 @@ from collections.abc import Iterator
 
 
 class Value:
-    """One node of the value graph; compare with `is`. Made by `normal_form.Values` only."""
+    """One node of the value graph; compare with `is`. Made by `normal_form.Values` only.
 
-    __slots__ = ("__weakref__", "args", "core", "data", "id", "loops", "op")
+    `number` is that of a numeric constant (never of a bool), `string` the text of a string constant
+    and `dotted` the name of something imported or a builtin; None for any other value.
+    """
+
+    __slots__ = (
+        "__weakref__", "args", "core", "data", "dotted", "id", "loops", "number", "op", "string"
+    )  # fmt: skip
 
     op: str
     args: tuple[Value, ...]
@@ -50,28 +56,12 @@ class Value:
     id: int
     loops: int
     core: Value
+    number: float | int | None
+    string: str | None
+    dotted: str | None
 
     def __repr__(self) -> str:
         return show(self)
-
-    @property
-    def number(self) -> float | int | None:
-        """The number, if the value is a numeric constant (never for a bool)."""
-        if self.op == "const" and isinstance(self.data, (int, float)):
-            return self.data
-        return None
-
-    @property
-    def string(self) -> str | None:
-        """The text, if the value is a string constant."""
-        if self.op == "const" and isinstance(self.data, str):
-            return self.data
-        return None
-
-    @property
-    def dotted(self) -> str | None:
-        """The dotted name, if the value is an imported name or a builtin."""
-        return self.data if self.op == "ref" else None  # type: ignore[return-value]
 
 
 COMMUTATIVE = frozenset({"add", "mul", "min", "max"})
