@@ -8,20 +8,30 @@ import libcst as cst
 from libcst._nodes.expression import _BaseParenthesizedNode
 from libcst._nodes.internal import CodegenState
 
+from ppolint.semantics.writers import WRITERS, write
 
-class _Recorder(CodegenState):
-    """Writes a module out and notes where each node starts and ends."""
+
+class Recorder(CodegenState):
+    """Goes through a module as if to write it out and notes where each node starts and ends."""
 
     def __init__(self, module: cst.Module) -> None:
         super().__init__(
             default_indent=module.default_indent, default_newline=module.default_newline
         )
         self.position = 0
+        self.indent = 0
         self.spans: dict[int, tuple[int, int]] = {}
         _prepare()
 
+    def increase_indent(self, value: str) -> None:
+        self.indent_tokens.append(value)
+        self.indent += len(value)
+
+    def decrease_indent(self) -> None:
+        self.indent -= len(self.indent_tokens.pop())
+
     def add_indent_tokens(self) -> None:
-        self.position += sum(map(len, self.indent_tokens))
+        self.position += self.indent
 
     def add_token(self, value: str) -> None:
         self.position += len(value)
@@ -38,12 +48,12 @@ class _Recorder(CodegenState):
 class _Recording:
     """What a node writes out while this is entered is its text.
 
-    A class, because it is entered for every node: a generator took a quarter of the time.
+    A class, because it is entered for many nodes: a generator took a quarter of the time.
     """
 
     __slots__ = ("end_node", "node", "recorder", "start", "start_node")
 
-    def __init__(self, recorder: _Recorder, node: Any, start_node: Any, end_node: Any) -> None:
+    def __init__(self, recorder: Recorder, node: Any, start_node: Any, end_node: Any) -> None:
         self.recorder = recorder
         self.node = node
         self.start_node = start_node
@@ -67,44 +77,26 @@ _parenthesize = _BaseParenthesizedNode._parenthesize
 
 
 def _prepare() -> None:
-    """Have nodes write themselves out to a recorder without detours; for other writers nothing
-    changes. Two of five nodes are whitespace, whose place nobody asks for."""
+    """Have nodes go to a recorder without detours; for other writers nothing changes."""
     node: Any = cst.CSTNode
     if node._codegen is not _codegen:
         return
     node._codegen = _noted
     in_parentheses: Any = _BaseParenthesizedNode
     in_parentheses._parenthesize = _in_parentheses
-    whitespace: Any = cst.SimpleWhitespace
-    whitespace._codegen = _passed
-    tokens: tuple[Any, ...] = (cst.Name, cst.SimpleString, cst.Integer, cst.Float)
-    for token in tokens:
-        token._codegen = _token
 
 
 def _noted(node: Any, state: Any, **kwargs: Any) -> None:
-    if type(state) is not _Recorder:
+    if type(state) is not Recorder:
         _codegen(node, state, **kwargs)
         return
     start = state.position
+    writer = WRITERS.get(type(node))
+    if writer is not None:
+        state.position = writer(node, start, state)
+        return
     node._codegen_impl(state, **kwargs)
     state.spans.setdefault(id(node), (start, state.position))
-
-
-def _passed(node: Any, state: Any) -> None:
-    if type(state) is not _Recorder:
-        _codegen(node, state)
-        return
-    state.position += len(node.value)
-
-
-def _token(node: Any, state: Any, **kwargs: Any) -> None:
-    if type(state) is not _Recorder or node.lpar or kwargs:
-        _noted(node, state, **kwargs)
-        return
-    start = state.position
-    state.position = end = start + len(node.value)
-    state.spans[id(node)] = (start, end)
 
 
 def _in_parentheses(node: Any, state: Any) -> Any:
@@ -116,13 +108,14 @@ def _in_parentheses(node: Any, state: Any) -> Any:
 class Spans:
     """The places of a module's nodes, found as they are asked for.
 
-    The text in front of a node has to be written out to know where the node is, but not what comes
+    The text in front of a node has to be gone through to know where the node is, but not what comes
     after the statement that it is in.
     """
 
     def __init__(self, module: cst.Module) -> None:
-        self._recorder = _Recorder(module)
+        self._recorder = Recorder(module)
         self._rest = iter((*module.header, *module.body, *module.footer))
+        self._end = 0
 
     def of(self, node: cst.CSTNode) -> tuple[int, int]:
         """The (start, end) of a node in characters; `KeyError` when it is not in the module, or
@@ -132,5 +125,5 @@ class Spans:
             part = next(self._rest, None)
             if part is None:
                 raise KeyError(node)
-            part._codegen(self._recorder)
+            self._end = write(part, self._end, self._recorder)
         return known[id(node)]
