@@ -60,7 +60,8 @@ def analyse(
     suppressions = Suppressions(source, _codes_of)
     if from_scratch or suppressions.from_scratch:
         codes = frozenset(c for c in codes if registry.by_code()[c].family != "plumbing")
-    wanted = [c for c in to_run if c in codes and c not in registry.general()]
+    codes_of_files = registry.general()
+    wanted = [c for c in to_run if c in codes and c not in codes_of_files]
     found: list[Finding] = []
     complete = True
     analysis.parsed = bool(wanted)

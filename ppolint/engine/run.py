@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import sys
+import pkgutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -211,15 +212,38 @@ def _cores() -> int:
 
 
 def _preload(codes: Iterable[str]) -> None:
-    """Import what every worker needs, so that forked ones share it."""
+    """Import and read what every worker needs, so that forked ones share it."""
+    from ppolint.rules import registry
     from ppolint.semantics.nodes import slim
 
     slim()
-    import ppolint.engine.analysis
-    import ppolint.semantics.model
-    from ppolint.rules import registry
+    import hashlib
 
-    assert ppolint.semantics.model and "libcst" in sys.modules
+    import libcst.native
+
+    import ppolint.engine.analysis
+    import ppolint.engine.cache
+
+    assert hashlib and libcst.native and ppolint.engine.analysis and ppolint.engine.cache
+    _import_parts("ppolint.semantics", "")
+    families = set()
     for code in codes:
         with suppress(Exception):  # the worker that needs it says so
             registry.load(code)
+            families.add(registry.by_code()[code].family)
+    for family in families:
+        _import_parts(f"ppolint.rules.{family}", "_")
+    if "releases" in families:
+        import ppolint.settings.release
+        from ppolint.torchrl_api import database
+
+        assert ppolint.settings.release
+        database.load()
+
+
+def _import_parts(package: str, prefix: str) -> None:
+    """Import the modules of a package whose names begin with `prefix`."""
+    folders = importlib.import_module(package).__path__
+    for module in pkgutil.iter_modules(folders):
+        if module.name.startswith(prefix):
+            importlib.import_module(f"{package}.{module.name}")

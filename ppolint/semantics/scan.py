@@ -37,11 +37,12 @@ def made_from_themselves(loop: Any, names: set[str]) -> set[str]:
         if type(statement) is cst.If:
             branched.update(n for n in names if n in found and n not in seen)
         seen.update(found)
-    return {name for name in branched if _mentioned(loop.body, name)}
+    return _going_on(loop.body, branched) if branched else branched
 
 
-def _mentioned(suite: Any, name: str) -> bool:
-    """Whether a statement of a suite assigns to a name what it makes from that name."""
+def _going_on(suite: Any, names: set[str]) -> set[str]:
+    """Those of the names that a statement of a suite assigns something made from the name to."""
+    found: set[str] = set()
     waiting = [suite]
     while waiting:
         node = waiting.pop()
@@ -49,23 +50,25 @@ def _mentioned(suite: Any, name: str) -> bool:
         if kind is cst.Assign:
             out: dict[Target, None] = {}
             _scan(node, out)
-            if name in out and _reads(node.value, name):
-                return True
+            targets = names.intersection(out)
+            if targets:
+                found |= targets & _read(node.value)
         elif kind is cst.AugAssign and type(node.target) is cst.Name:
-            if node.target.value == name:
-                return True
+            found |= names & {node.target.value}
         elif kind in _SUITES:
             waiting.extend(children(node))
-    return False
+    return found
 
 
-def _reads(expression: Any, name: str) -> bool:
+def _read(expression: Any) -> set[str]:
+    names = set()
     waiting = [expression]
     for node in waiting:
-        if type(node) is cst.Name and node.value == name:
-            return True
-        waiting.extend(children(node))
-    return False
+        if type(node) is cst.Name:
+            names.add(node.value)
+        else:
+            waiting.extend(children(node))
+    return names
 
 
 def _scan_suite(suite: Any, out: dict) -> None:
