@@ -246,4 +246,5 @@ def _import_parts(package: str, prefix: str) -> None:
     folders = importlib.import_module(package).__path__
     for module in pkgutil.iter_modules(folders):
         if module.name.startswith(prefix):
-            importlib.import_module(f"{package}.{module.name}")
+            with suppress(Exception):
+                importlib.import_module(f"{package}.{module.name}")
