@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ppolint.semantics.contents import Contents
 from ppolint.settings.files import Roots, Target, Walker
 from ppolint.settings.load import SettingsResolver
 
@@ -19,6 +20,7 @@ class Projects:
 
     def __init__(self, resolver: SettingsResolver) -> None:
         self._resolver = resolver
+        self._contents = Contents()
         self._roots: dict[str, str] = {}
         self._disk = Roots()
         self._files: dict[str, tuple[str, ...]] = {}
@@ -67,8 +69,7 @@ class Projects:
 
     def read(self, absolute: str) -> bytes:
         """The bytes of a file; raises `OSError`."""
-        with open(absolute, "rb") as file:
-            return file.read()
+        return self._contents.of(absolute)
 
     def release(self, absolute: str, data: bytes, said: tuple[str, str] | None) -> TargetRelease:
         """The release that a file is judged by: the one `said`, else what the project says."""
@@ -93,7 +94,7 @@ class Projects:
         if known is None:
             from ppolint.semantics.project import Project
 
-            known = self._projects[root] = Project(root, lambda: self.files(root))
+            known = self._projects[root] = Project(root, lambda: self.files(root), self._contents)
         return known
 
 

@@ -7,19 +7,30 @@ from __future__ import annotations
 # such helpers and classes.
 
 # An environment, a collector or an agent is made, or data is collected.
-COLLECTS = r"re:(?i)(?:env|collect|rollout|trainer|agent)\w*\("
+COLLECTS = tuple(
+    rf"re:(?i){word}\w*\(" for word in ("env", "collect", "rollout", "trainer", "agent")
+)
 # A policy, a loss or what holds them is made.
-LEARNS = r"re:(?i)(?:ppo|loss|actor|critic|polic|agent|learner|trainer|model|net|module)\w*\("
+LEARNS = tuple(
+    rf"re:(?i){word}\w*\("
+    for word in "model net loss ppo actor critic polic agent learner trainer module".split()
+)
 
 # A recursion backwards in time, or what does the same at once. `**` between operands: most
 # others hand on keywords. The last are words for a helper of another file.
 BACKWARDS = (
     "reversed", "[::-1]", "::-1", "flip", "flipud", "lfilter", "insert", "appendleft", "cumsum",
     "cumprod", "logspace", "conv1d", "conv2d", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
-    r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:[\w)\]]\s*\*\*\s*\(?[A-Za-z]",
+    r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]] \*\*))\s*\(?[A-Za-z]",
     r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
-    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", r"re:(?i)discount|\bgae|advantage",
+    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", "re:(?i)discount", r"re:(?i)\bgae", "re:(?i)advantage",
 )  # fmt: skip
+# e ** x, and a minimum in a maximum or the other way round.
+E_POWER = r"re:\*\*(?:(?<=\be\*\*)|(?<=\be \*\*))"
+ONE_IN_ANOTHER = tuple(
+    rf"re:{name}(?:(?<=\b{name})|(?<=\bf{name}))\w*\([^\n]*\b(?:min|max)\w*\("
+    for name in ("min", "max")
+)
 # Something is added to a list; `+= 1` counts.
 GROWS = (
     "append", "extend", "insert", "appendleft", "cat", "concatenate",

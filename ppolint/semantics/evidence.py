@@ -35,8 +35,9 @@ _PACKAGES = tuple(name.encode() for name in sorted(ENVIRONMENT_PACKAGES))
 # An example about RL that imports a large library does not make all of the library RL.
 _LARGE = 400
 _SHARE = 0.05
-_REWARDS = re.compile(r"(?i)(?<![a-z])rew(?:ard)?s?(?![a-z])")
-_LOG_PROBS = re.compile(r"(?i)log_?prob")
+# Both are looked for in small letters.
+_REWARDS = re.compile(r"rew(?<![a-z]rew)(?:ard)?s?(?![a-z])")
+_LOG_PROBS = re.compile(r"log_?prob")
 _LINE = 300
 
 
@@ -147,8 +148,9 @@ class Program:
 def speaks_of_rewards(text: str) -> bool:
     """Whether a text names rewards, or advantages and log-probabilities: weak evidence, for
     containers whose contents are opaque."""
-    return _REWARDS.search(text) is not None or (
-        "advantages" in text and _LOG_PROBS.search(text) is not None
+    small = text.lower()
+    return _REWARDS.search(small) is not None or (
+        "advantages" in text and _LOG_PROBS.search(small) is not None
     )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
+from ppolint.semantics.contents import Contents
+
 _IMPORT = re.compile(
     r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))",
     re.MULTILINE,
@@ -73,8 +75,14 @@ def _is_relevant(text: str) -> bool:
 class Project:
     """The files under `root`, as `list_files` gives them (paths relative to the work directory)."""
 
-    def __init__(self, root: str, list_files: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        root: str,
+        list_files: Callable[[], Iterable[str]],
+        contents: Contents | None = None,
+    ) -> None:
         self.root = os.path.abspath(root)
+        self._contents = contents or Contents()
         self._list_files = list_files
         self._texts: dict[str, str] = {}
         self._trees: OrderedDict[str, tuple[str, Any]] = OrderedDict()
@@ -91,8 +99,7 @@ class Project:
     def read(self, path: str) -> bytes:
         """The bytes of a file; none for one that cannot be read."""
         try:
-            with open(path, "rb") as file:
-                return file.read()
+            return self._contents.of(path)
         except OSError:
             return b""
 

@@ -17,9 +17,9 @@ _WORDS = re.compile(r"[A-Za-z_]\w*")
 _CLIPS = frozenset({"clamp", "clip", "clamp_", "clip_", "where", "minimum", "min"})
 _EXPONENTIALS = frozenset({"exp", "exp_", "expm1"})
 _QUOTIENTS = frozenset({"div", "true_divide", "divide"})
-_E_POWER = re.compile(r"\be\s*\*\*")
+_E_POWER = re.compile(r"\*\*(?:(?<=\be\*\*)|(?<=\be \*\*))")
 # The gradient of a ratio that is one: exp(x - x.detach()).
-_SELF_RATIO = re.compile(r"\bexp\(\s*([\w.]+)\s*-\s*\1\.detach\(\)")
+_SELF_RATIO = re.compile(r"exp\((?<!\wexp\()\s*([\w.]+)\s*-\s*\1\.detach\(\)")
 # Each begins with a character that a search can jump to: 1 - x, -x + 1, 1 + x, and the + 1 of x + 1.
 _ONE_LESS = re.compile(r"1(?<!\w1)(?:\.0*)?\s*-\s*([A-Za-z_][\w.]*)")
 _LESS_ONE = re.compile(r"-\s*([A-Za-z_][\w.]*)\s*\+\s*1(?:\.0*)?\b")
@@ -28,7 +28,7 @@ _MORE_ONE = re.compile(r"\+\s*1(?:\.0*)?\b")
 _NAME_BEFORE = re.compile(r"([A-Za-z_][\w.]*)\s*$")
 _NAME_LENGTH = 80
 _SIDES = re.compile(r"1(?<!\w1)(?:\.0*)?\s*-[^,\n]{1,60},[^,]{0,60}\b1(?:\.0*)?\s*\+")
-_PAIR = re.compile(r"\b0?\.\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
+_PAIR = re.compile(r"\.(?<=\w\.)\d+\s*,\s*(?:a_)?(?:max\s*=\s*)?1\.\d")
 
 # clip(..., -c, c), min(max( and max(min(
 _SYMMETRIC = (
@@ -42,9 +42,14 @@ _SYMMETRIC = (
 # What follows x in: x - c, x + c
 _BOUNDS = re.compile(r"-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?([\w.\[\]'\"]+)\s*\+\s*\1(?![\w.])")
 
-_BACKWARDS = re.compile(
-    r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1"
-)
+# One by one: a choice between them would be tried at every character.
+_BACKWARDS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"reversed(?<!\wreversed)(?!\w)", r"::\s*-1", r",\s*-\s*1\s*\)", r"flip(?<!\wflip)",
+        r"while(?<!\wwhile)(?!\w)", r"-\s*1\s*-", r"-\s*\w+\s*-\s*1",
+    )
+)  # fmt: skip
 _FOLDS = re.compile(
     r"itertools\.accumulate|functools\.reduce|import[^\n]*\b(?:accumulate|reduce)\b"
 )
@@ -66,7 +71,7 @@ def _windows(text: str) -> Iterator[str]:
 
 def _shows_loss(text: str) -> bool:
     words = set(_WORDS.findall(text))
-    if _SELF_RATIO.search(text) is not None:
+    if "detach" in words and _SELF_RATIO.search(text) is not None:
         return True
     exponential = bool(words & _EXPONENTIALS) or _E_POWER.search(text) is not None
     if not words & _CLIPS or not (exponential or words & _QUOTIENTS or "/" in text):
@@ -109,9 +114,9 @@ def has_value_clip_shape(text: str) -> bool:
 
 def has_recursion_shape(text: str) -> bool:
     """Whether a loop of the text assigns something that it multiplies: x = d + c * x."""
-    if _FOLDS.search(text) is not None:
+    if ("accumulate" in text or "reduce" in text) and _FOLDS.search(text) is not None:
         return True
-    if _BACKWARDS.search(text) is None:
+    if not any(pattern.search(text) is not None for pattern in _BACKWARDS):
         return False
     try:
         tree = ast.parse(text)

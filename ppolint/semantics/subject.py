@@ -23,15 +23,9 @@ SMALL = 50
 SHARE = 0.02
 _WORDS = (b"reward", b"advantages", b"gymnasium")
 # Each begins with letters that the search can jump to: most files hold "support".
-_NAMES = tuple(
-    re.compile(name)
-    for name in (
-        rb"ppo(?![a-z0-9])",
-        rb"gym(?![a-z0-9])",
-        rb"import[ \t]+(?:torchrl|tensordict)\b",
-        rb"from[ \t]+(?:torchrl|tensordict)\b",
-    )
-)
+_NAMES = (re.compile(rb"ppo(?![a-z0-9])"), re.compile(rb"gym(?![a-z0-9])"))
+_TORCHRL = (b"torchrl", b"tensordict")
+_IMPORTS = re.compile(rb"\b(?:import|from)[ \t]+(?:torchrl|tensordict)\b")
 
 
 def speaks_of_rl(data: bytes) -> bool:
@@ -39,7 +33,9 @@ def speaks_of_rl(data: bytes) -> bool:
     data = data.lower()
     if any(word in data for word in _WORDS):
         return True
-    return any(name.search(data) is not None for name in _NAMES)
+    if any(name.search(data) is not None for name in _NAMES):
+        return True
+    return any(name in data for name in _TORCHRL) and _IMPORTS.search(data) is not None
 
 
 class Subject:

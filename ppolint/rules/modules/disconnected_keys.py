@@ -43,7 +43,7 @@ rule = Rule(
     code="PPO403",
     name="disconnected-keys",
     severity=Severity.ERROR,
-    needs=((LEARNS,),),
+    needs=(LEARNS,),
     summary="A key that is read and never written",
     across_files=True,
 )

@@ -43,7 +43,7 @@ rule = Rule(
     code="PPO401",
     name="missing-return-log-prob",
     severity=Severity.ERROR,
-    needs=((LEARNS,),),
+    needs=(LEARNS,),
     summary="The actor of a PPO loss without `return_log_prob=True`",
     fix=Applicability.SAFE,
     across_files=True,

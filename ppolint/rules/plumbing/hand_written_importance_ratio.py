@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import E_POWER
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -49,7 +50,7 @@ rule = Rule(
     severity=Severity.INFO,
     program="rl",
     needs=(
-        ("exp", "exp_", r"re:\be\s*(?:\*\*|,)", "gather", "take_along_dim", "log_prob", "where"),
+        ("exp", "exp_", E_POWER, r"re:,(?<=\be,)", "gather", "take_along_dim", "log_prob", "where"),
         ("log_prob", "log_softmax", "log", "cross_entropy", "nll_loss", "exp", "/", "div"),
     ),
     summary="An importance ratio of two policies computed outside a loss module.",

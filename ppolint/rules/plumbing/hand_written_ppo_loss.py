@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import E_POWER, ONE_IN_ANOTHER
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -66,10 +67,10 @@ rule = Rule(
     needs=(
         ("clamp", "clip", "clamp_", "clip_", "where", "kl_divergence", "kl_div", "clamp_max",
          "minimum", "hardtanh", "Hardtanh", "log_prob", "gather", "take_along_dim", r"re:\bmin\(", r"re:\bexp\b(?s:.*)\bexp\b",
-         r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
+         *ONE_IN_ANOTHER),
         ("exp", "exp_", "expm1", "div", "true_divide", "divide", "gather", "take_along_dim",
-         "kl_divergence", "kl_div", r"re:\be\s*\*\*", r"re:\b1(?:\.0*)?\s*-", r"re:\b0?\.\d+\s*,",
-         r"re:\b(?:min|minimum|max|maximum)\([^\n]+,"),
+         "kl_divergence", "kl_div", E_POWER, r"re:1(?<!\w1)(?:\.0*)?\s*-", r"re:\.(?<=\w\.)\d+\s*,",
+         r"re:\bmin(?:imum)?\([^\n]+,", r"re:\bmax(?:imum)?\([^\n]+,"),
         ("*", "mul", "multiply", "mul_", "addcmul", "einsum", "bmm", "matmul", "dot", "@"),
     ),
     summary="A clipped or KL-penalised PPO surrogate written by hand.",

@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.findings import Finding, Severity
 from ppolint.rules.base import Rule
+from ppolint.rules.needs import ONE_IN_ANOTHER
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -54,7 +55,7 @@ rule = Rule(
     needs=(
         ("clamp", "clip", "clamp_", "clip_", "hardtanh", "Hardtanh", "clamp_max", "relu",
          r"re:\[[^\[\]\n]*[<>][^\[\]\n]*\]\s*=", r"re:\bmax\w*\([^\n]+,",
-         r"re:\bf?(?:min|max)\w*\([^\n]*\b(?:min|max)\w*\("),
+         *ONE_IN_ANOTHER),
         ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
          "SmoothL1Loss", "HuberLoss", "L1Loss", "norm", "abs",
          r"re:\bmax\w*\([^\n]+,",
