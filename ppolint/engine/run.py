@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -243,6 +241,9 @@ def _preload(codes: Iterable[str]) -> None:
 
 def _import_parts(package: str, prefix: str) -> None:
     """Import the modules of a package whose names begin with `prefix`."""
+    import importlib
+    import pkgutil
+
     folders = importlib.import_module(package).__path__
     for module in pkgutil.iter_modules(folders):
         if module.name.startswith(prefix):

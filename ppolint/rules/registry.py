@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import pkgutil
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -102,6 +101,8 @@ def load(code: str) -> Rule:
 
 def modules() -> list[str]:
     """The name of every rule module there is, whether the index has it or not."""
+    import pkgutil
+
     import ppolint.rules
 
     found = []

@@ -54,9 +54,9 @@ _RELEVANT = (
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
 # A network that carries the lists of an episode, and who adds to them.
 _LISTS = re.compile(
-    r"\bnn\.Module\b[\s\S]*^[ \t]+self\.\w+[ \t]*=[ \t]*\[\][ \t]*$|\.append\([^\n]*\blog_prob\(",
-    re.MULTILINE,
+    r"nn\.Module(?<!\wnn\.Module)\b[\s\S]*^[ \t]+self\.\w+[ \t]*=[ \t]*\[\][ \t]*$", re.MULTILINE
 )
+_ADDS = re.compile(r"\.append\([^\n]*\blog_prob\(")
 _SHORT = 8_000
 _TREES = 48
 # `from module import names`, the names in parentheses or in one line.
@@ -69,7 +69,7 @@ def _is_relevant(text: str) -> bool:
         return len(text) < 1_000_000
     if len(text) >= _SHORT:
         return False
-    return _STEP.search(text) is not None or _LISTS.search(text) is not None
+    return any(pattern.search(text) is not None for pattern in (_STEP, _ADDS, _LISTS))
 
 
 class Project:
