@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.contents import Contents
 from ppolint.settings.files import Roots, Target, Walker
 from ppolint.settings.load import SettingsResolver
 
 if TYPE_CHECKING:
+    from ppolint.semantics.contents import Contents
     from ppolint.semantics.project import Project
     from ppolint.semantics.subject import Subject
     from ppolint.settings.release import TargetRelease
@@ -20,12 +21,17 @@ class Projects:
 
     def __init__(self, resolver: SettingsResolver) -> None:
         self._resolver = resolver
-        self._contents = Contents()
         self._roots: dict[str, str] = {}
         self._disk = Roots()
         self._files: dict[str, tuple[str, ...]] = {}
         self._projects: dict[str, Project] = {}
         self._walked: list[tuple[str, list[Target]]] = []
+
+    @cached_property
+    def _contents(self) -> Contents:
+        from ppolint.semantics.contents import Contents
+
+        return Contents()
 
     def afresh(self) -> Projects:
         """The same, knowing nothing about the content of files: they have changed."""

@@ -22,6 +22,10 @@ SMALL = [
     "\n\nx = 1; y = (2)\n",
     "@decorated\n# between\nasync def f(a, *, b=1):\n    return a  # why\n\n\nclass A: pass",
     "if a:\n\tb = [1,\n\t\t2]\nelse:\n\tc = 'é' + f'{d!r:>{e}}'\n",
+    "a = b . c = (d)[ 1 , 2:3 ] ( x , * y, k = (z) , ** w ) ; e\n",
+    "f(  # why\n    (a.b),  # here\n\n    # between\n    c\n    * (d / 2) - e,\n)  # end\n",
+    "class A:  # a\n  # first\n\n  def f(self):\n    return ((self.x)[0])\n    # last\n  y = 1\n",
+    "x = (  # a\n    1,\n)\nx[\n    y\n](\n)\nassert a, (b == c)\nx = y = f (1)\n",
 ]
 
 
