@@ -212,6 +212,17 @@ def is_summarised(file: FileModel, container: Container) -> bool:
     return summaries > 0 and not _leaves(file, core)
 
 
+def is_summed_up(file: FileModel, container: Container) -> bool:
+    """Whether a class makes nothing but sums and means of a list that it keeps."""
+    core = container.value.core
+    if core.op != "attr" or container.array:
+        return False
+    changes = _CHANGES - {"pop"}  # what is taken out is used
+    users = [u for u in file.users(core) if not (u.op == "attr" and u.data in changes)]
+    summed = any(u.op == "reduce" for u in users)
+    return summed and all(map(_summarises, users)) and not _leaves(file, core)
+
+
 def _leaves(file: FileModel, core: Value) -> bool:
     """Whether a value is kept or returned, or, of a tuple, anything is made of it."""
     if core.op == "tuple" and file.users(core):

@@ -82,7 +82,7 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
                 errors.append(factor)
             else:
                 invariant.extend(base.args if base.op == "mul" else (base,))
-        if not invariant or not errors or _is_weighted_loss(errors):
+        if not invariant or not errors or _is_weighted_loss(errors) or _is_polynomial(parts):
             continue
         kind = GAE if len(invariant) >= 2 else RETURNS
         certain = any(temporal_difference((e,), invariant) for e in errors)
@@ -196,6 +196,12 @@ def _product(value: Value) -> list[Value]:
         if made.op in ("mul", "pow"):
             return _product(made)
     return [core]
+
+
+def _is_polynomial(parts: list) -> bool:
+    """Whether the exponents count in different loops: a polynomial of two variables."""
+    counters = {f.args[1].core.loops for f, _ in parts if f.op == "pow"} - {0}
+    return len(counters) > 1
 
 
 def _is_weighted_loss(errors: list[Value]) -> bool:

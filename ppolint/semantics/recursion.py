@@ -166,13 +166,28 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         place = place_of(file, form.whole, loop) or (
             (carried.node, carried.site) if carried.site is not None else None
         )
-        if place is None:
+        if place is None or _is_backed_up(file, loop, start):
             continue
         if loop.frame.module.main:
             # a helper of another file that does one step: it is no recursion without the loop
             place = file.here(*place)
         return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
+
+
+def _is_backed_up(file: FileModel, loop: Loop, start: Value) -> bool:
+    """Whether each step's value is added to a total of what the loop goes over: a search counts
+    what its nodes are worth, `node.total += value`."""
+    return any(
+        event.kind == "augment"
+        and event.key is None
+        and event.site.in_loop(loop)
+        and event.base is not None
+        and event.base.core.op == "attr"
+        and bool(event.base.core.args[0].loops & loop.mask)
+        and any(part is start for part in walk(event.value))
+        for event in file.events
+    )
 
 
 def _is_put_first(file: FileModel, loop: Loop, carried: Carried) -> bool:

@@ -29,6 +29,7 @@ from ppolint.semantics.handouts import (
 )
 from ppolint.semantics.program import Site
 from ppolint.semantics.provenance import (
+    ACTION,
     POLICY,
     REWARD,
     Provenance,
@@ -145,8 +146,8 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         return None
     if all(is_summarised(file, c) for c in useful):
         return None
-    if POLICY not in roles and is_of_random_actions(file, useful):
-        return None
+    if POLICY not in roles and (ACTION not in roles or is_of_random_actions(file, useful)):
+        return None  # no policy learns of what it did not do
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
         kind = "replay" if is_ring(arrays) else "buffer"

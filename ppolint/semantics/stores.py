@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.consumption import is_ring, is_sampled_by_class
+from ppolint.semantics.consumption import is_ring, is_sampled_by_class, is_summed_up
 from ppolint.semantics.containers import Container, Containers
 from ppolint.semantics.experience import LOG_PROB, Rollout, assembled, is_experience, named_roles
 from ppolint.semantics.handouts import is_record_of_policy
@@ -28,6 +28,8 @@ _OF_POLICY = re.compile(
 
 
 def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
+    if mine and not _is_dedicated(file, cls):  # a log of what was reached beside what is trained on
+        mine = [c for c in mine if not is_summed_up(file, c)]
     fields = {c.name: c for c in mine}
     if not fields or _is_environment(file, cls):
         return None
