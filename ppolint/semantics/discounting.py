@@ -241,7 +241,7 @@ def _is_zero(value: Value) -> bool:
 
 def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
     """c of c**k, when k counts: the index of the loop, or a range of numbers."""
-    if value.op == "fn" and value.data in ("flip", "triu", "tril"):
+    if value.op == "fn" and value.data in ("flip", "triu", "tril", "roll"):
         return _power_base(value.args[0].core, loops)
     if value.op == "comp":
         return _power_base(value.args[0].core, (*loops,))
@@ -408,6 +408,50 @@ def _running_discounts(loop: Loop) -> dict[Value, tuple[Value, ...]]:
         if not any(f.loops & loop.mask for f in constant):
             out[carried.start] = tuple(constant)
     return out
+
+
+def terminal_forms(file: FileModel) -> Iterator[Recursion]:
+    """The one reward of an episode, discounted back to each of its steps: `x.insert(0, g); g *= c`,
+    in a loop over what x weighs in a loss afterwards. A weight of one that decays is no reward."""
+    for loop in file.loops:
+        if loop.iterable is None or loop.kind != "for":
+            continue
+        for carried in list(loop.carried.values()):
+            core = carried.step.core
+            if core.op != "mul" or carried.start not in core.args:
+                continue
+            constant = tuple(f for f in core.args if f is not carried.start)
+            if len(constant) != 1 or constant[0].loops & loop.mask:
+                continue
+            if carried.init.core.number is not None:
+                continue
+            for event in file.events:
+                if _puts_first(event, carried.start) and event.site.in_loop(loop):
+                    if _weighs_losses(file, event.base.core, loop.iterable.core):  # type: ignore[union-attr]
+                        yield Recursion(
+                            RETURNS, constant, False, event.node, event.site, stored=True
+                        )
+
+
+def _weighs_losses(file: FileModel, weights: Value, weighed: Value) -> bool:
+    """Whether products of two lists, element by element, are subtracted from a total."""
+    return any(
+        term.op == "neg" and {weights, weighed} == {
+            f.args[0].core for f in term.args[0].core.args if f.op == "elem"
+        }
+        for loop in file.loops
+        for carried in loop.carried.values()
+        for alternative in alternatives(carried.step)
+        if alternative.op == "add" and carried.start in alternative.args
+        for term in alternative.args
+    )  # fmt: skip
+
+
+def _puts_first(event: Event, value: Value) -> bool:
+    if event.kind != "method" or event.base is None or not event.args:
+        return False
+    first = event.key == "appendleft" or (event.key == "insert" and event.args[0].number == 0)
+    return first and event.args[-1].core is value.core
 
 
 def running_forms(file: FileModel) -> Iterator[Recursion]:

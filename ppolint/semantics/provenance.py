@@ -98,7 +98,8 @@ def find_steps(file: FileModel) -> Steps:
         if 4 in indices:
             five.update(met)
         for arg in call.args[1:]:
-            actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
+            for part in (arg, *literal_members(arg.core)):  # step([action])
+                actions.update(v for v in walk(part.core, through_calls=True) if _may_be_action(v))
     shown: dict[Value, str] = {}
     if not any(call.args[0].data in _STEPS for call in calls if call.args[0].op == "attr"):
         shown, looks, environments = _shown_apart(file)

@@ -16,6 +16,7 @@ from ppolint.semantics.discounting import (
     power_forms,
     running_forms,
     self_calling_forms,
+    terminal_forms,
 )
 from ppolint.semantics.program import Carried, Event, Frame, Loop
 from ppolint.semantics.recurrence import (
@@ -142,6 +143,7 @@ def _raw(file: FileModel) -> Iterator[Recursion]:
     yield from filter_forms(file)
     yield from power_forms(file)
     yield from running_forms(file)
+    yield from terminal_forms(file)
     yield from self_calling_forms(file)
 
 
@@ -156,11 +158,13 @@ def _corrects(carried: Carried) -> bool:
 def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
     start = carried.start
     for form in affine(carried.step, lambda v: v is start):
-        if not form.rest or not form.coefficient:
+        if not form.rest:
             continue
-        known = classify(form, loop)
+        known = classify(form, loop) if form.coefficient else _to_go(file, loop, carried, form)
         if known is None:
             continue
+        if known[0] == RETURNS and _is_added_to_values(file, loop, carried):
+            known = (GAE, *known[1:])
         if not runs_backwards(file, loop, carried.step) and not _is_put_first(file, loop, carried):
             continue
         place = place_of(file, form.whole, loop) or (
@@ -173,6 +177,41 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
             place = file.here(*place)
         return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
+
+
+def _to_go(
+    file: FileModel, loop: Loop, carried: Carried, form: Affine
+) -> tuple[str, tuple[Value, ...], bool] | None:
+    """An undiscounted reward-to-go that the loop writes to each step it goes back over:
+    `total += step.reward; step.to_go = total`."""
+    if form.negative or not all(t.op == "attr" and t.loops & loop.mask for t in form.rest):
+        return None
+    steps = {term.args[0].core for term in form.rest}
+    for event in file.events:
+        if event.kind == "setattr" and event.base is not None and event.base.core in steps:
+            if event.site.in_loop(loop) and event.value.core is carried.step.core:
+                return RETURNS, (), False
+    return None
+
+
+def _is_added_to_values(file: FileModel, loop: Loop, carried: Carried) -> bool:
+    """Whether the loop keeps each step's sum, and keeps it again with what another array has for
+    the step: an advantage, and the return that it and the value make."""
+    whole = carried.step.core
+    alone, added = False, False
+    for event in file.events:
+        if event.kind != "store" or event.key.op == "slice" or not event.site.in_loop(loop):
+            continue
+        value = event.value.core
+        if value is whole:
+            alone = True
+        elif value.op == "add" and set(terms(whole)) < set(terms(value)):
+            rest = set(terms(value)) - set(terms(whole))
+            added = added or all(
+                t.op == "item" and t.args[1].core is event.key.core and t.loops & loop.mask
+                for t in rest
+            )
+    return alone and added
 
 
 def _is_backed_up(file: FileModel, loop: Loop, start: Value) -> bool:

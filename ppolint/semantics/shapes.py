@@ -44,6 +44,7 @@ _BOUNDS = re.compile(r"-\s*([\w.]+)\s*,\s*(?:\w+\s*=\s*)?([\w.\[\]'\"]+)\s*\+\s*
 
 _BACKWARDS = re.compile(
     r"\breversed\b|::\s*-1|,\s*-\s*1\s*\)|\bflip|\bwhile\b|-\s*1\s*-|-\s*\w+\s*-\s*1"
+    r"|(?<!path)\.insert\(\s*0\s*,"
 )
 _FOLDS = re.compile(
     r"itertools\.accumulate|functools\.reduce|import[^\n]*\b(?:accumulate|reduce)\b"
