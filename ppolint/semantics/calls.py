@@ -272,7 +272,9 @@ class Calls(Inlining, Instances):
         held = self.heap.get((core, name))
         if held is not None and held.op in ("func", "partial", "ref"):
             return self.apply(held, args, kw, node, star, double_star)
-        if not star and not double_star and core.op != "alloc":
+        # self.tanh(x) may be a module that an object holds: no operation on the object
+        part = held is not None or (cls is not None and self._has_attribute(receiver, name))  # type: ignore[attr-defined]
+        if not star and not double_star and core.op != "alloc" and not part:
             result = operations.method(self.values, name, receiver, args, kw)
             if result is not None:
                 return result

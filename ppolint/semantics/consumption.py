@@ -147,7 +147,10 @@ def is_of_random_actions(file: FileModel, group: list[Container]) -> bool:
         if not loops.isdisjoint(file.call_site(call).site.loops()) and len(call.args) > 1
     ]
     stepped = {part for call in steps for part in walk(call.args[0]) if part is not call.args[0]}
-    actions = [action for call in steps for action in alternatives(call.args[1])]
+    given = [
+        part for call in steps for part in literal_members(call.args[1].core) or call.args[1:2]
+    ]
+    actions = [action for part in given for action in alternatives(part)]
     return bool(actions) and all(_is_drawn_blindly(action, stepped) for action in actions)
 
 

@@ -274,10 +274,12 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
 
 def _listed_base(file: FileModel, value: Value) -> Value | None:
     """c of powers c**k that a list, or a library, has for each step: `powers.append(c**k)`, or
-    `numpy.logspace(0, n, num=n, base=c)`."""
+    `numpy.logspace(0, n, num=n, base=c)`, or a matrix: `m[lags >= 0] = c ** lags[lags >= 0]`."""
     if value.op == "call" and (value.args[0].dotted or "").endswith(".logspace"):
         base = file.keywords(value).get("base")
         return base.core if base is not None else None
+    if value.op == "call":
+        return _masked_powers(file, value) if _is_zero(value) else None
     if value.op != "alloc":
         return None
     added = [
@@ -297,6 +299,18 @@ def _listed_base(file: FileModel, value: Value) -> Value | None:
                 if power in (carried.start, core) and len(constant) == 1:
                     return constant[0] if not constant[0].loops & loop.mask else None
     return _power_base(power, loops[-1:])
+
+
+def _masked_powers(file: FileModel, matrix: Value) -> Value | None:
+    """c of a matrix of zeros that has powers of it where a condition holds for the exponents."""
+    for event in file.events:
+        if event.kind == "store" and event.base is not None and event.base.core is matrix:
+            power = event.value.core
+            if power.op == "pow" and event.key.core.op == "cmp":
+                exponent = power.args[1].core
+                if exponent.op == "item" and exponent.args[1].core is event.key.core:
+                    return power.args[0].core
+    return None
 
 
 def _repeated(value: Value) -> Value | None:

@@ -30,6 +30,8 @@ from ppolint.semantics.handouts import (
 from ppolint.semantics.program import Site
 from ppolint.semantics.provenance import (
     ACTION,
+    DONE,
+    OBSERVATION,
     POLICY,
     REWARD,
     Provenance,
@@ -146,8 +148,8 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         return None
     if all(is_summarised(file, c) for c in useful):
         return None
-    if POLICY not in roles and (ACTION not in roles or is_of_random_actions(file, useful)):
-        return None  # no policy learns of what it did not do
+    if POLICY not in roles and is_of_random_actions(file, useful):
+        return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
         kind = "replay" if is_ring(arrays) else "buffer"
@@ -220,6 +222,10 @@ def _stored_elsewhere(file: FileModel, provenance: Provenance, group: list[Conta
     """Whether the same loop hands each step to a memory object too: the lists come second."""
     if any(POLICY in c.roles for c in group):
         return False
+    if {REWARD, ACTION, OBSERVATION, DONE} <= set().union(*(c.roles for c in group)):
+        return (
+            False  # all of a step twice: an imitator of its own past, beside an on-policy learner
+        )
     loops = {loop for c in group for f in c.fills for loop in f.site.loops()[-1:]}
     for event in file.events:
         if event.kind != "method" or len(event.args) < 4:
