@@ -16,7 +16,7 @@ from ppolint.semantics.experience import LOG_PROB, Rollout, assembled, is_experi
 from ppolint.semantics.handouts import is_record_of_policy
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.provenance import POLICY, REWARD, literal_members
-from ppolint.semantics.values import Value
+from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -134,7 +134,7 @@ def declared(
     names = {c.name for c in known} | _updated(file, cls)
     out = []
     for name, values in cls.attributes.items():
-        if name in names:
+        if name in names or any(_is_updated_from(value, name) for value in values):
             continue
         for value in values:
             made = containers._allocation(value.core)
@@ -180,6 +180,15 @@ def _updated(file: FileModel, cls: Class) -> set[str]:
         and event.base is not None
         and event.base.core.op == "attr"
     }
+
+
+def _is_updated_from(value: Value, name: str) -> bool:
+    """Whether an attribute is set to something made of itself: running statistics."""
+    core = value.core
+    whole = core.op == "item" and core.args[0].core.op == "call"  # x, y = update(seen, x, y)
+    return whole and any(
+        part.op == "attr" and part.data == name for part in walk(core, through_calls=True)
+    )
 
 
 def _named_fields(file: FileModel, container: Container) -> set[str]:
