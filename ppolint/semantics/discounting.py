@@ -123,7 +123,8 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
     for value in file.of_op("fn"):
         inner = value.args[0].core if value.data == "flip" and value.args else None
         if inner is not None and inner.op == "reduce" and inner.data == "cumsum":
-            if is_reversed(inner.args[0]):
+            summed = inner.args[0].core
+            if is_reversed(summed) and not _is_log_likelihood(summed.args[0].core):
                 for node, site in file.places(inner):
                     yield Recursion(RETURNS, (), False, node, site)
     for value in file.of_op("reduce"):
@@ -541,6 +542,8 @@ def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
         for form in forms:
             if not form.rest or not form.coefficient:
                 continue
+            if any(term.core.op == "carry" for term in form.rest):
+                continue  # an expectation over what may come next: a search of a tree
             found = classify(form, None)
             if found is not None:
                 yield Recursion(*found, event.node, event.site)

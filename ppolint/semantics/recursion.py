@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _PUSH = frozenset({"insert", "appendleft", "append"})
+_ARRAYS = frozenset({"zeros", "empty", "zeros_like", "empty_like", "new_zeros"})
+_CONVERSIONS = frozenset(
+    {"tensor", "as_tensor", "array", "asarray", "stack", "from_numpy", "FloatTensor", "Tensor"}
+)
 _KEEPING = _PUSH | {"copy_"}
 
 
@@ -182,16 +186,49 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
 def _to_go(
     file: FileModel, loop: Loop, carried: Carried, form: Affine
 ) -> tuple[str, tuple[Value, ...], bool] | None:
-    """An undiscounted reward-to-go that the loop writes to each step it goes back over:
-    `total += step.reward; step.to_go = total`."""
-    if form.negative or not all(t.op == "attr" and t.loops & loop.mask for t in form.rest):
+    """An undiscounted reward-to-go that the loop keeps for each step it goes back over: written to
+    the step (`total += step.reward; step.to_go = total`), to an array, or to a list that becomes one.
+    """
+    own = all(t.op in ("attr", "item", "elem") and t.loops & loop.mask for t in form.rest)
+    if form.negative or not own:
         return None
-    steps = {term.args[0].core for term in form.rest}
+    whole = carried.step.core
+    steps = {term.args[0].core for term in form.rest if term.op == "attr"}
     for event in file.events:
-        if event.kind == "setattr" and event.base is not None and event.base.core in steps:
-            if event.site.in_loop(loop) and event.value.core is carried.step.core:
-                return RETURNS, (), False
+        if event.base is None or not event.site.in_loop(loop):
+            continue
+        base = event.base.core
+        if event.kind == "setattr":
+            kept = base in steps and event.value.core is whole
+        elif event.kind == "store":
+            kept = _is_array(base) and event.value.core is whole
+        else:
+            pushed = event.kind == "method" and event.key in _PUSH and bool(event.args)
+            kept = pushed and event.args[-1].core is whole and _becomes_array(file, base)
+        if kept:
+            return RETURNS, (), False
     return None
+
+
+def _is_array(core: Value) -> bool:
+    name = core.args[0].dotted or "" if core.op == "call" else str(core.data)
+    return core.op in ("call", "fn") and name.rpartition(".")[2] in _ARRAYS
+
+
+def _becomes_array(file: FileModel, listed: Value) -> bool:
+    """Whether a tensor or an array is made of a list, turned around or not."""
+    held = {listed, *(u for u in file.users(listed) if u.op in ("item", "fn"))}
+    for event in file.events:
+        for value in (event.value, *event.args):
+            if value is not None and value.op == "wrap" and value.core in held:
+                if value.data in _CONVERSIONS:
+                    return True
+    return any(
+        (user.op == "call" and (user.args[0].dotted or "").rpartition(".")[2] in _CONVERSIONS)
+        or (user.op == "fn" and user.data in _CONVERSIONS)
+        for part in held
+        for user in file.users(part)
+    )
 
 
 def _is_added_to_values(file: FileModel, loop: Loop, carried: Carried) -> bool:
