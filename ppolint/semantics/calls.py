@@ -34,6 +34,9 @@ _ARITY = {
     "clamp": 3, "clip": 3, "clamp_": 3, "clip_": 3, "hardtanh": 3, "where": 3,
     "minimum": 2, "maximum": 2, "min": 2, "max": 2,
 }  # fmt: skip
+_TRIES_OF_TORCH = frozenset(
+    f"ray.rllib.utils{part}.try_import_torch" for part in ("", ".framework")
+)
 _PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 
 
@@ -197,6 +200,8 @@ class Calls(Inlining, Instances):
             return self._fold(args[1], args[0], kw.get("initial", args[0]), node)
         elif dotted == "functools.reduce" and len(args) >= 2:
             return self._fold(args[0], args[1], args[2] if len(args) > 2 else args[1], node)
+        elif dotted in _TRIES_OF_TORCH:  # torch, nn = try_import_torch()
+            return v.make("tuple", (v.ref("torch"), v.ref("torch.nn")))
         elif dotted == "typing.cast" and len(args) == 2:
             return args[1]
         return operations.function(v, dotted, args, kw)
@@ -267,7 +272,9 @@ class Calls(Inlining, Instances):
         held = self.heap.get((core, name))
         if held is not None and held.op in ("func", "partial", "ref"):
             return self.apply(held, args, kw, node, star, double_star)
-        if not star and not double_star and core.op != "alloc":
+        # self.tanh(x) may be a module that an object holds: no operation on the object
+        part = held is not None or (cls is not None and self._has_attribute(receiver, name))  # type: ignore[attr-defined]
+        if not star and not double_star and core.op != "alloc" and not part:
             result = operations.method(self.values, name, receiver, args, kw)
             if result is not None:
                 return result

@@ -30,6 +30,7 @@ _SAMPLERS = frozenset(
     }
 )
 _RANDOM = ("random.", "numpy.random.", "torch.randint", "torch.multinomial")
+_THE_SAME = frozenset({"zeros", "ones"})
 _RANDOM_NUMBERS = ("random.", "numpy.random.", "torch.rand")
 _CHANGES = frozenset(
     {"append", "extend", "insert", "appendleft", "clear", "pop", "remove", "reverse"}
@@ -65,13 +66,12 @@ def without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
 
 
 def _handed_to_replay(file: FileModel) -> set[int]:
-    """What is looped over to put each step into something that is called a replay memory."""
+    """What is given to something that is called a replay memory, at once or step by step."""
     return {
-        arg.core.args[0].core.id
+        (arg.core.args[0].core if arg.core.op == "elem" else arg.core).id
         for event in file.events
         if event.kind == "method" and "replay" in str(event.key).lower()
         for arg in event.args
-        if arg.core.op == "elem"
     }
 
 
@@ -147,16 +147,22 @@ def is_of_random_actions(file: FileModel, group: list[Container]) -> bool:
         if not loops.isdisjoint(file.call_site(call).site.loops()) and len(call.args) > 1
     ]
     stepped = {part for call in steps for part in walk(call.args[0]) if part is not call.args[0]}
-    actions = [action for call in steps for action in alternatives(call.args[1])]
-    return bool(actions) and all(_is_drawn_blindly(action, stepped) for action in actions)
+    given = [
+        part for call in steps for part in literal_members(call.args[1].core) or call.args[1:2]
+    ]
+    drawn = [_drawn(action, stepped) for part in given for action in alternatives(part)]
+    return any(drawn) and None not in drawn
 
 
-def _is_drawn_blindly(action: Value, stepped: set[Value]) -> bool:
-    """`env.action_space.sample()`, or made of random numbers and nothing else that is called."""
+def _drawn(action: Value, stepped: set[Value]) -> bool | None:
+    """Whether an action is drawn at random: `env.action_space.sample()`, or made of random numbers
+    and nothing else that is called. No for one that is always the same; None for any other."""
+    if action.number is not None or action.op == "call" and _ends_with(action, _THE_SAME):
+        return False
     random = False
     queue, seen = [action], {action, *stepped}
     if action in stepped:
-        return False
+        return None
     for value in queue:
         if value.op == "call":
             callee = value.args[0]
@@ -164,12 +170,16 @@ def _is_drawn_blindly(action: Value, stepped: set[Value]) -> bool:
                 callee.op == "attr" and callee.data == "sample" and _is_space(callee.args[0])
             )
             if not known:
-                return False
+                return None
             random = True
         new = [part for part in value.args if part not in seen]
         seen.update(new)
         queue.extend(new)
-    return random
+    return random or None
+
+
+def _ends_with(call: Value, names: frozenset[str]) -> bool:
+    return (call.args[0].dotted or "").rpartition(".")[2] in names
 
 
 def _is_space(value: Value) -> bool:
@@ -210,6 +220,17 @@ def is_summarised(file: FileModel, container: Container) -> bool:
             return False
         summaries += 1
     return summaries > 0 and not _leaves(file, core)
+
+
+def is_summed_up(file: FileModel, container: Container) -> bool:
+    """Whether a class makes nothing but sums and means of a list that it keeps."""
+    core = container.value.core
+    if core.op != "attr" or container.array:
+        return False
+    changes = _CHANGES - {"pop"}  # what is taken out is used
+    users = [u for u in file.users(core) if not (u.op == "attr" and u.data in changes)]
+    summed = any(u.op == "reduce" for u in users)
+    return summed and all(map(_summarises, users)) and not _leaves(file, core)
 
 
 def _leaves(file: FileModel, core: Value) -> bool:

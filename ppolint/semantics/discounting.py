@@ -82,7 +82,7 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
                 errors.append(factor)
             else:
                 invariant.extend(base.args if base.op == "mul" else (base,))
-        if not invariant or not errors or _is_weighted_loss(errors):
+        if not invariant or not errors or _is_weighted_loss(errors) or _is_polynomial(parts):
             continue
         kind = GAE if len(invariant) >= 2 else RETURNS
         certain = any(temporal_difference((e,), invariant) for e in errors)
@@ -123,7 +123,8 @@ def _undiscounted_sums(file: FileModel) -> Iterator[Recursion]:
     for value in file.of_op("fn"):
         inner = value.args[0].core if value.data == "flip" and value.args else None
         if inner is not None and inner.op == "reduce" and inner.data == "cumsum":
-            if is_reversed(inner.args[0]):
+            summed = inner.args[0].core
+            if is_reversed(summed) and not _is_log_likelihood(summed.args[0].core):
                 for node, site in file.places(inner):
                     yield Recursion(RETURNS, (), False, node, site)
     for value in file.of_op("reduce"):
@@ -198,6 +199,12 @@ def _product(value: Value) -> list[Value]:
     return [core]
 
 
+def _is_polynomial(parts: list) -> bool:
+    """Whether the exponents count in different loops: a polynomial of two variables."""
+    counters = {f.args[1].core.loops for f, _ in parts if f.op == "pow"} - {0}
+    return len(counters) > 1
+
+
 def _is_weighted_loss(errors: list[Value]) -> bool:
     """Whether rewards weigh logarithms of probabilities: a policy loss. A logarithm by itself is the
     reward of an imitator."""
@@ -235,7 +242,7 @@ def _is_zero(value: Value) -> bool:
 
 def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
     """c of c**k, when k counts: the index of the loop, or a range of numbers."""
-    if value.op == "fn" and value.data in ("flip", "triu", "tril"):
+    if value.op == "fn" and value.data in ("flip", "triu", "tril", "roll"):
         return _power_base(value.args[0].core, loops)
     if value.op == "comp":
         return _power_base(value.args[0].core, (*loops,))
@@ -268,10 +275,12 @@ def _power_base(value: Value, loops: tuple[Loop, ...]) -> Value | None:
 
 def _listed_base(file: FileModel, value: Value) -> Value | None:
     """c of powers c**k that a list, or a library, has for each step: `powers.append(c**k)`, or
-    `numpy.logspace(0, n, num=n, base=c)`."""
+    `numpy.logspace(0, n, num=n, base=c)`, or a matrix: `m[lags >= 0] = c ** lags[lags >= 0]`."""
     if value.op == "call" and (value.args[0].dotted or "").endswith(".logspace"):
         base = file.keywords(value).get("base")
         return base.core if base is not None else None
+    if value.op == "call":
+        return _masked_powers(file, value) if _is_zero(value) else None
     if value.op != "alloc":
         return None
     added = [
@@ -291,6 +300,18 @@ def _listed_base(file: FileModel, value: Value) -> Value | None:
                 if power in (carried.start, core) and len(constant) == 1:
                     return constant[0] if not constant[0].loops & loop.mask else None
     return _power_base(power, loops[-1:])
+
+
+def _masked_powers(file: FileModel, matrix: Value) -> Value | None:
+    """c of a matrix of zeros that has powers of it where a condition holds for the exponents."""
+    for event in file.events:
+        if event.kind == "store" and event.base is not None and event.base.core is matrix:
+            power = event.value.core
+            if power.op == "pow" and event.key.core.op == "cmp":
+                exponent = power.args[1].core
+                if exponent.op == "item" and exponent.args[1].core is event.key.core:
+                    return power.args[0].core
+    return None
 
 
 def _repeated(value: Value) -> Value | None:
@@ -404,6 +425,50 @@ def _running_discounts(loop: Loop) -> dict[Value, tuple[Value, ...]]:
     return out
 
 
+def terminal_forms(file: FileModel) -> Iterator[Recursion]:
+    """The one reward of an episode, discounted back to each of its steps: `x.insert(0, g); g *= c`,
+    in a loop over what x weighs in a loss afterwards. A weight of one that decays is no reward."""
+    for loop in file.loops:
+        if loop.iterable is None or loop.kind != "for":
+            continue
+        for carried in list(loop.carried.values()):
+            core = carried.step.core
+            if core.op != "mul" or carried.start not in core.args:
+                continue
+            constant = tuple(f for f in core.args if f is not carried.start)
+            if len(constant) != 1 or constant[0].loops & loop.mask:
+                continue
+            if carried.init.core.number is not None:
+                continue
+            for event in file.events:
+                if _puts_first(event, carried.start) and event.site.in_loop(loop):
+                    if _weighs_losses(file, event.base.core, loop.iterable.core):  # type: ignore[union-attr]
+                        yield Recursion(
+                            RETURNS, constant, False, event.node, event.site, stored=True
+                        )
+
+
+def _weighs_losses(file: FileModel, weights: Value, weighed: Value) -> bool:
+    """Whether products of two lists, element by element, are subtracted from a total."""
+    return any(
+        term.op == "neg" and {weights, weighed} == {
+            f.args[0].core for f in term.args[0].core.args if f.op == "elem"
+        }
+        for loop in file.loops
+        for carried in loop.carried.values()
+        for alternative in alternatives(carried.step)
+        if alternative.op == "add" and carried.start in alternative.args
+        for term in alternative.args
+    )  # fmt: skip
+
+
+def _puts_first(event: Event, value: Value) -> bool:
+    if event.kind != "method" or event.base is None or not event.args:
+        return False
+    first = event.key == "appendleft" or (event.key == "insert" and event.args[0].number == 0)
+    return first and event.args[-1].core is value.core
+
+
 def running_forms(file: FileModel) -> Iterator[Recursion]:
     """The double loop: total += d * x[k]; d *= c, started anew for each step of an outer loop."""
     for loop in file.loops:
@@ -477,6 +542,8 @@ def self_calling_forms(file: FileModel) -> Iterator[Recursion]:
         for form in forms:
             if not form.rest or not form.coefficient:
                 continue
+            if any(term.core.op == "carry" for term in form.rest):
+                continue  # an expectation over what may come next: a search of a tree
             found = classify(form, None)
             if found is not None:
                 yield Recursion(*found, event.node, event.site)

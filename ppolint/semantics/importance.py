@@ -48,13 +48,16 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
             for estimate in third:
                 if estimate not in parts:
                     yield from _recomputed(file, estimate, value)
-        if value in used or third or _weighs_a_loss(file, value, losses):
+        weighs = any(u.op == "mul" and is_averaged(file, u) for u in file.users(value))
+        if value in used or (third and not weighs) or _weighs_a_loss(file, value, losses):
             continue
         signs = [t for t in terms(value.args[0]) if t.number is None]
         if any(_is_peak(t) for t in signs):
             continue
-        likely = any(log_prob_evidence(t) for t in signs) or (
-            len(signs) == 2 and file.program.is_near_environment and is_averaged(file, value)
+        likely = (
+            bool(third)
+            or any(log_prob_evidence(t) for t in signs)
+            or (len(signs) == 2 and file.program.is_near_environment and is_averaged(file, value))
         )
         if likely and in_product(file, value):
             for node, site in file.places(value)[:1]:
@@ -88,11 +91,12 @@ def _self_ratios(file: FileModel) -> list[Value]:
 
 
 def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
-    """p.gather(1, a) / p_old.gather(1, a): what two networks say about the same actions."""
+    """p.gather(1, a) / p_old.gather(1, a): what two networks say about the same actions, or one
+    network, where the divisor has no gradient and an epsilon keeps it from zero."""
     for value in file.of_op("div"):
         above, below = (_looked_up(a) for a in value.args)
         if above is not None and below is not None:
-            if above.args[1:] == below.args[1:] and above.args[0] is not below.args[0]:
+            if above.args[1:] == below.args[1:]:
                 yield value
         elif _is_of_two_actions(value.args[0]) and value.args[1].number is None:
             if file.program.is_near_environment and is_averaged(file, value):

@@ -51,8 +51,9 @@ class Modules:
             self._import_star(base)
             return
         joiner = "" if base.endswith(".") or not base else "."
-        # a module of the project may set PyTorch up and hand it on
+        # a module of the project may set PyTorch up and hand it on, as some of its own do
         handed_on = any(alias.name.value == "torch" for alias in node.names)
+        handed_on = handed_on or base == "torch.functional"
         for alias in node.names:
             name = alias.name.value
             bound = name

@@ -23,6 +23,7 @@ _IMPORT = re.compile(
 _LONGEST_LINE = 5_000
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
+_HANDED_ON = (".torch", ".try_import_torch")  # torch of another module, or RLlib's
 # Logging to TensorBoard through torch makes no torch program.
 _LOGGING = "torch.utils.tensorboard"
 OTHER_FRAMEWORKS = frozenset(
@@ -49,6 +50,7 @@ _RELEVANT = (
     ),
     re.compile(r"\[::-1\]"),
     re.compile(r"-1\s*,\s*-1\s*\)"),
+    re.compile(r"\*\*\s*\w+\.arange\b"),  # powers, one for each step
 )
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
@@ -323,7 +325,7 @@ class Project:
 def torch_by_imports(names: Iterable[str]) -> bool | None:
     """Whether a file with these imports is a PyTorch one; None when they do not tell."""
     roots = {n.partition(".")[0] for n in names if not n.startswith(_LOGGING)}
-    if roots & _TORCH or any(n.endswith(".torch") for n in names):  # or a module hands it on
+    if roots & _TORCH or any(n.endswith(_HANDED_ON) for n in names):
         return True
     return False if roots & OTHER_FRAMEWORKS else None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.program import AllocSite
-from ppolint.semantics.values import Value, walk
+from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -56,6 +56,8 @@ class Steps:
     kept: frozenset[Value] = frozenset()
     # The replies of whichever step a branch took.
     merged: frozenset[Value] = frozenset()
+    # The third parts of replies that the next step is given: what a solver has reached, no flag.
+    given_back: frozenset[Value] = frozenset()
 
 
 def steps_of(file: FileModel) -> Steps:
@@ -98,15 +100,34 @@ def find_steps(file: FileModel) -> Steps:
         if 4 in indices:
             five.update(met)
         for arg in call.args[1:]:
-            actions.update(v for v in walk(arg.core, through_calls=True) if _may_be_action(v))
+            for part in (arg, *literal_members(arg.core)):  # step([action])
+                actions.update(v for v in walk(part.core, through_calls=True) if _may_be_action(v))
     shown: dict[Value, str] = {}
     if not any(call.args[0].data in _STEPS for call in calls if call.args[0].op == "attr"):
         shown, looks, environments = _shown_apart(file)
         if shown:
             calls, actions = [*looks], _given_to_steps(file, environments)
     return Steps(
-        tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept), frozenset(merged)
-    )
+        tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept), frozenset(merged),
+        frozenset(part for call in calls for part in _given_back(file, call)),
+    )  # fmt: skip
+
+
+def _given_back(file: FileModel, call: Value) -> list[Value]:
+    """The third part of a reply, where the next step gets it as an argument."""
+    out = []
+    for arg in call.args[2:]:
+        if arg.core.op == "carry":
+            at: int = arg.core.data[0]  # type: ignore[index]
+            for carried in file.loops[at].carried.values():
+                if carried.start.core is arg.core:
+                    out += [
+                        part
+                        for part in alternatives(carried.step)
+                        if part.op == "item" and part.args[0].core is call
+                        if part.args[1].number == 2
+                    ]
+    return out
 
 
 def _is_of_steps(value: Value) -> bool:
@@ -246,6 +267,7 @@ class Provenance:
         self.actions = steps.actions
         self.shown = steps.shown
         self.kept = steps.kept
+        self.given_back = steps.given_back
         self._memo: dict[Value, frozenset[str]] = {}
         self._observations: dict[Value, bool] = {}
 
@@ -345,6 +367,8 @@ class Provenance:
                 return OBSERVATION
             if index == 1:
                 return REWARD
+            if value in self.given_back:
+                return None
             if index == 2 or (index == 3 and value.args[0].core in self.five):
                 return DONE
         if value.op in ("attr", "item"):

@@ -243,19 +243,27 @@ def is_truncated(value: Value) -> bool:
     """A truncated importance weight (V-trace, Retrace, ACER): its clip can be seen.
 
     An index may be limited too: that says nothing about what is fetched with it. Nor is the mask
-    of an episode that ends for one of two reasons, 1 - max(terminated, truncated).
+    of an episode that ends for one of two reasons, 1 - max(terminated, truncated), nor one that is
+    taken to 0 or 1.
     """
     if _is_mask(value) and not any(part.op in ("exp", "div") for part in walk(value)):
         return False
     stack = [value.core]
     while stack:
         core = stack.pop()
+        if core.op == "clip" and _is_zero_to_one(core):
+            if not any(part.op in ("exp", "div") for part in walk(core, through_calls=True)):
+                continue
         if core.op in ("min", "max", "clip", "exp"):
             return True
         if core.op != "call" or core is value.core:
             parts = core.args[:1] if core.op == "item" else core.args
             stack.extend(a.core for a in parts)
     return False
+
+
+def _is_zero_to_one(clip: Value) -> bool:
+    return clip.args[1].number == 0 and clip.args[2].number == 1
 
 
 def _parts(rest: Iterable[Value]) -> Iterator[Value]:

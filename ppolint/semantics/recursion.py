@@ -16,6 +16,7 @@ from ppolint.semantics.discounting import (
     power_forms,
     running_forms,
     self_calling_forms,
+    terminal_forms,
 )
 from ppolint.semantics.program import Carried, Event, Frame, Loop
 from ppolint.semantics.recurrence import (
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _PUSH = frozenset({"insert", "appendleft", "append"})
+_ARRAYS = frozenset({"zeros", "empty", "zeros_like", "empty_like", "new_zeros"})
+_CONVERSIONS = frozenset(
+    {"tensor", "as_tensor", "array", "asarray", "stack", "from_numpy", "FloatTensor", "Tensor"}
+)
 _KEEPING = _PUSH | {"copy_"}
 
 
@@ -142,6 +147,7 @@ def _raw(file: FileModel) -> Iterator[Recursion]:
     yield from filter_forms(file)
     yield from power_forms(file)
     yield from running_forms(file)
+    yield from terminal_forms(file)
     yield from self_calling_forms(file)
 
 
@@ -156,23 +162,108 @@ def _corrects(carried: Carried) -> bool:
 def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
     start = carried.start
     for form in affine(carried.step, lambda v: v is start):
-        if not form.rest or not form.coefficient:
+        if not form.rest:
             continue
-        known = classify(form, loop)
+        known = classify(form, loop) if form.coefficient else _to_go(file, loop, carried, form)
         if known is None:
             continue
+        if known[0] == RETURNS and _is_added_to_values(file, loop, carried):
+            known = (GAE, *known[1:])
         if not runs_backwards(file, loop, carried.step) and not _is_put_first(file, loop, carried):
             continue
         place = place_of(file, form.whole, loop) or (
             (carried.node, carried.site) if carried.site is not None else None
         )
-        if place is None:
+        if place is None or _is_backed_up(file, loop, start):
             continue
         if loop.frame.module.main:
             # a helper of another file that does one step: it is no recursion without the loop
             place = file.here(*place)
         return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
     return None
+
+
+def _to_go(
+    file: FileModel, loop: Loop, carried: Carried, form: Affine
+) -> tuple[str, tuple[Value, ...], bool] | None:
+    """An undiscounted reward-to-go that the loop keeps for each step it goes back over: written to
+    the step (`total += step.reward; step.to_go = total`), to an array, or to a list that becomes one.
+    """
+    own = all(t.op in ("attr", "item", "elem") and t.loops & loop.mask for t in form.rest)
+    if form.negative or not own:
+        return None
+    whole = carried.step.core
+    steps = {term.args[0].core for term in form.rest if term.op == "attr"}
+    for event in file.events:
+        if event.base is None or not event.site.in_loop(loop):
+            continue
+        base = event.base.core
+        if event.kind == "setattr":
+            kept = base in steps and event.value.core is whole
+        elif event.kind == "store":
+            kept = _is_array(base) and event.value.core is whole
+        else:
+            pushed = event.kind == "method" and event.key in _PUSH and bool(event.args)
+            kept = pushed and event.args[-1].core is whole and _becomes_array(file, base)
+        if kept:
+            return RETURNS, (), False
+    return None
+
+
+def _is_array(core: Value) -> bool:
+    name = core.args[0].dotted or "" if core.op == "call" else str(core.data)
+    return core.op in ("call", "fn") and name.rpartition(".")[2] in _ARRAYS
+
+
+def _becomes_array(file: FileModel, listed: Value) -> bool:
+    """Whether a tensor or an array is made of a list, turned around or not."""
+    held = {listed, *(u for u in file.users(listed) if u.op in ("item", "fn"))}
+    for event in file.events:
+        for value in (event.value, *event.args):
+            if value is not None and value.op == "wrap" and value.core in held:
+                if value.data in _CONVERSIONS:
+                    return True
+    return any(
+        (user.op == "call" and (user.args[0].dotted or "").rpartition(".")[2] in _CONVERSIONS)
+        or (user.op == "fn" and user.data in _CONVERSIONS)
+        for part in held
+        for user in file.users(part)
+    )
+
+
+def _is_added_to_values(file: FileModel, loop: Loop, carried: Carried) -> bool:
+    """Whether the loop keeps each step's sum, and keeps it again with what another array has for
+    the step: an advantage, and the return that it and the value make."""
+    whole = carried.step.core
+    alone, added = False, False
+    for event in file.events:
+        if event.kind != "store" or event.key.op == "slice" or not event.site.in_loop(loop):
+            continue
+        value = event.value.core
+        if value is whole:
+            alone = True
+        elif value.op == "add" and set(terms(whole)) < set(terms(value)):
+            rest = set(terms(value)) - set(terms(whole))
+            added = added or all(
+                t.op == "item" and t.args[1].core is event.key.core and t.loops & loop.mask
+                for t in rest
+            )
+    return alone and added
+
+
+def _is_backed_up(file: FileModel, loop: Loop, start: Value) -> bool:
+    """Whether each step's value is added to a total of what the loop goes over: a search counts
+    what its nodes are worth, `node.total += value`."""
+    return any(
+        event.kind == "augment"
+        and event.key is None
+        and event.site.in_loop(loop)
+        and event.base is not None
+        and event.base.core.op == "attr"
+        and bool(event.base.core.args[0].loops & loop.mask)
+        and any(part is start for part in walk(event.value))
+        for event in file.events
+    )
 
 
 def _is_put_first(file: FileModel, loop: Loop, carried: Carried) -> bool:

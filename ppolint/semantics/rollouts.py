@@ -29,6 +29,9 @@ from ppolint.semantics.handouts import (
 )
 from ppolint.semantics.program import Site
 from ppolint.semantics.provenance import (
+    ACTION,
+    DONE,
+    OBSERVATION,
     POLICY,
     REWARD,
     Provenance,
@@ -219,6 +222,10 @@ def _stored_elsewhere(file: FileModel, provenance: Provenance, group: list[Conta
     """Whether the same loop hands each step to a memory object too: the lists come second."""
     if any(POLICY in c.roles for c in group):
         return False
+    if {REWARD, ACTION, OBSERVATION, DONE} <= set().union(*(c.roles for c in group)):
+        return (
+            False  # all of a step twice: an imitator of its own past, beside an on-policy learner
+        )
     loops = {loop for c in group for f in c.fills for loop in f.site.loops()[-1:]}
     for event in file.events:
         if event.kind != "method" or len(event.args) < 4:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.consumption import is_ring, is_sampled_by_class
+from ppolint.semantics.consumption import is_ring, is_sampled_by_class, is_summed_up
 from ppolint.semantics.containers import Container, Containers
 from ppolint.semantics.experience import LOG_PROB, Rollout, assembled, is_experience, named_roles
 from ppolint.semantics.handouts import is_record_of_policy
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.provenance import POLICY, REWARD, literal_members
-from ppolint.semantics.values import Value
+from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -28,6 +28,8 @@ _OF_POLICY = re.compile(
 
 
 def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
+    if mine and not _is_dedicated(file, cls):  # a log of what was reached beside what is trained on
+        mine = [c for c in mine if not is_summed_up(file, c)]
     fields = {c.name: c for c in mine}
     if not fields or _is_environment(file, cls):
         return None
@@ -132,7 +134,7 @@ def declared(
     names = {c.name for c in known} | _updated(file, cls)
     out = []
     for name, values in cls.attributes.items():
-        if name in names:
+        if name in names or any(_is_updated_from(value, name) for value in values):
             continue
         for value in values:
             made = containers._allocation(value.core)
@@ -178,6 +180,15 @@ def _updated(file: FileModel, cls: Class) -> set[str]:
         and event.base is not None
         and event.base.core.op == "attr"
     }
+
+
+def _is_updated_from(value: Value, name: str) -> bool:
+    """Whether an attribute is set to something made of itself: running statistics."""
+    core = value.core
+    whole = core.op == "item" and core.args[0].core.op == "call"  # x, y = update(seen, x, y)
+    return whole and any(
+        part.op == "attr" and part.data == name for part in walk(core, through_calls=True)
+    )
 
 
 def _named_fields(file: FileModel, container: Container) -> set[str]:
