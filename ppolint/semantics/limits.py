@@ -83,6 +83,13 @@ class Limits:
                     result = self.extremum(outer, other, bound)
                     if result.core.op not in ("min", "max"):
                         return result
+        # c * sign(x) if |x| > c else x
+        for length, bound, above in ((left, right, not less), (right, left, less)):
+            beyond, within = (a.core, b.core) if above else (b.core, a.core)
+            if beyond.op == "mul" and self._is_length(length, within):
+                signs = [f for f in beyond.args if f is not bound]
+                if len(signs) == 1 and len(beyond.args) == 2 and _is_sign(signs[0], within):
+                    return self.make("clip", (within, self.neg(bound), bound))
         return None
 
     def _unhinge(self, terms: list[Value]) -> list[Value]:
@@ -153,6 +160,11 @@ class Limits:
 
     def _is_length(self, value: Value, x: Value) -> bool:
         return value.op == "abs" and value.args[0].core in (x, self.neg(x))
+
+
+def _is_sign(value: Value, x: Value) -> bool:
+    core = value.core
+    return core.op == "fn" and core.data == "sign" and core.args[0].core is x
 
 
 def _parts(hinge: Value) -> tuple[Value, ...]:

@@ -44,6 +44,7 @@ def slim() -> None:
 
     node: Any = cst.CSTNode
     node.__post_init__ = _unchecked
+    _check(cst.ConcatenatedString)
     for name in _FREQUENT if imported else ():
         cls = getattr(cst, name, None)
         if dataclasses.is_dataclass(cls):
@@ -77,6 +78,18 @@ def _import_lean() -> None:
     for parameters in made:
         # other people's frozen data classes may derive from them
         parameters.frozen = True
+
+
+def _check(cls: Any) -> None:
+    """Have the nodes of a class checked all the same: what Python's parser refuses and libcst's does
+    not, text and bytes side by side."""
+    construct = cls.__init__
+
+    def checked(self: Any, *given: Any, **named: Any) -> None:
+        construct(self, *given, **named)
+        self._validate()
+
+    cls.__init__ = checked
 
 
 def _unchecked(node: Any) -> None:

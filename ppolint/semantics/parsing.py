@@ -46,6 +46,9 @@ def parse(text: str) -> cst.Module:
             row, column = _place(text) or (row, column)
         reason = error.message.partition("\n")[0]
         raise ParseError(reason, max(row, 1), max(column, 1)) from None
+    except cst.CSTValidationError as error:
+        row, column = _place(text) or (1, 1)
+        raise ParseError(str(error), row, column) from None
     except (RecursionError, UnicodeError, ValueError) as error:
         raise ParseError(str(error) or type(error).__name__, 1, 1) from None
     finally:
@@ -64,7 +67,7 @@ def _of_pieces(text: str) -> cst.Module | None:
     pieces = [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)])]
     try:
         modules = [cst.parse_module(piece) for piece in pieces]
-    except cst.ParserSyntaxError:
+    except (cst.ParserSyntaxError, cst.CSTValidationError):
         return None
     indents = {m.default_indent for m, piece in zip(modules, pieces) if _is_indented(piece)}
     if len(indents) > 1 or len({m.default_newline for m in modules}) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.program import Site
-from ppolint.semantics.values import Value, alternatives, factors, terms, walk
+from ppolint.semantics.values import COMMUTATIVE, Value, alternatives, factors, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -39,6 +39,29 @@ def _is_negative_log_prob(term: Value) -> bool:
     if term.op == "fn" and term.data in _SURPRISES:
         return True
     return term.op == "div" and _is_scaled_square(*term.args)
+
+
+def is_repeated(value: Value, other: Value, depth: int = 8) -> bool:
+    """Whether two values are one formula that was written out twice: what they call, they call with
+    the same arguments."""
+    if value is other:
+        return True
+    if value.op != other.op or len(value.args) != len(other.args) or not (value.args and depth):
+        return False
+    if value.op == "call":
+        if value.data.keywords != other.data.keywords:  # type: ignore[attr-defined]
+            return False
+    elif value.data != other.data:
+        return False
+    mine, theirs = [a.core for a in value.args], [a.core for a in other.args]
+    if value.op in COMMUTATIVE:
+        for part in mine:
+            same = next((p for p in theirs if is_repeated(part, p, depth - 1)), None)
+            if same is None:
+                return False
+            theirs.remove(same)
+        return True
+    return all(is_repeated(a, b, depth - 1) for a, b in zip(mine, theirs))
 
 
 def is_exponential_ratio(value: Value) -> bool:

@@ -48,7 +48,7 @@ _BACKWARDS = tuple(
     for pattern in (
         r"reversed(?<!\wreversed)(?!\w)", r"::\s*-1", r",\s*-\s*1\s*\)", r"flip(?<!\wflip)",
         r"while(?<!\wwhile)(?!\w)", r"-\s*1\s*-", r"-\s*\w+\s*-\s*1",
-        r"\.insert(?<!path\.insert)\(\s*0\s*,",
+        r"\.insert\((?<!path\.insert\()\s*0\s*,",
     )
 )  # fmt: skip
 _FOLDS = re.compile(

@@ -29,9 +29,12 @@ def halves(branches: tuple[Value, ...]) -> tuple[Value, Value] | None:
     for branch in branches:
         for factor in loss_factors(branch):
             if factor.op in ("min", "max"):
-                for x, bound in (factor.args, factor.args[::-1]):
-                    if is_one_side(bound.core, below=factor.op == "max"):
-                        found[factor.op].append((_unmasked(x.core), bound.core))
+                for x, limit in (factor.args, factor.args[::-1]):
+                    bound = limit.core
+                    if bound.op == "clip" and bound.args[0].core is x.core:
+                        bound = bound.args[2 if factor.op == "min" else 1].core
+                    if is_one_side(bound, below=factor.op == "max"):
+                        found[factor.op].append((_unmasked(x.core), bound))
             elif factor.op == "where":
                 for x, bound, below in _sides(factor):
                     found["max" if below else "min"].append((x, bound))

@@ -23,6 +23,7 @@ from ppolint.semantics.ratios import (
     is_exponential_ratio,
     is_log_prob,
     is_quotient,
+    is_repeated,
     log_prob_evidence,
     loss_factors,
     settled,
@@ -139,19 +140,19 @@ def _start(file: FileModel, clip: Value, node: Any, site: Site) -> Any:
 
 def _candidates(file: FileModel) -> Iterator[tuple[str, Value, Value | None, Value | None]]:
     covered: set[Value] = set()
-    for op in ("min", "max"):
-        for value in file.of_op(op):
-            match = _pessimistic(value)
-            if match is not None:
-                ratio, clip = match
-                covered.update(_inner_extrema(value))
-                yield "clip", value, ratio, clip
     for op in ("where", "add"):
         for value in file.of_op(op):
             match = halves(value.args[1:] if op == "where" else value.args)
             if match is not None:
                 covered.update(_inner_extrema(value))
                 yield "clip", value, *match
+    for op in ("min", "max"):
+        for value in file.of_op(op):
+            match = _pessimistic(value) if value not in covered else None
+            if match is not None:
+                ratio, clip = match
+                covered.update(_inner_extrema(value))
+                yield "clip", value, ratio, clip
     for upper in file.of_op("min"):
         if upper not in covered and is_half(file, upper):
             yield "clip", upper, upper, upper
@@ -221,7 +222,9 @@ def _matching(part: Value, others: list[Value], shared: bool = False) -> tuple[V
         if clip.op == "clip":
             for ratio in alternatives(clip.args[0]):
                 for other in others:
-                    if other is clip or ratio not in alternatives(other):
+                    if other is clip or not any(
+                        is_repeated(ratio, option) for option in alternatives(other)
+                    ):
                         continue
                     if around_one(clip):
                         return ratio, clip

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from small_project import OLD_IMPORT
 
@@ -146,6 +146,7 @@ WORDS = st.sampled_from(["a", "bb", "x = 1", "(a)", "'s'  # c", "f(a, bb)"])
         max_size=6,
     ),
 )
+@example("(a)\n's'  # c\n's'  # c\n's'  # c\n's'  # c", "\n", [(27, 4, "b")])
 def test_whatever_the_edits_the_result_is_python(text, newline, edits) -> None:
     source = Source.from_bytes(text.replace("\n", newline).encode())
     assert ast.parse(source.text)

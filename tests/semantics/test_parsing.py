@@ -63,3 +63,11 @@ def test_an_error_is_where_it_is_in_the_whole_text() -> None:
     with pytest.raises(parsing.ParseError) as caught:
         parsing.parse(f"{SMALL}\n\ndef g(x):\n    return x = = 1\n")
     assert caught.value.row == 10
+
+
+@pytest.mark.parametrize("padding", ["", "\n\ndef f():\n    pass\n" * 3_000])
+def test_text_and_bytes_side_by_side_are_no_python(padding: str) -> None:
+    with pytest.raises(parsing.ParseError) as caught:
+        parsing.parse("x = 1\ny = ('a'\n     b'b')\n" + padding)
+    assert caught.value.row in (2, 3)  # where a literal begins or ends, as Python has it
+    assert "bytes" in caught.value.message

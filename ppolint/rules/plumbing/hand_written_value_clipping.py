@@ -53,7 +53,7 @@ rule = Rule(
     severity=Severity.WARNING,
     program="value",
     needs=(
-        ("clamp", "clip", "clamp_", "clip_", "hardtanh", "Hardtanh", "clamp_max", "relu",
+        ("clamp", "clip", "clamp_", "clip_", "hardtanh", "Hardtanh", "clamp_max", "relu", "where", "sign",
          r"re:\[[^\[\]\n]*[<>][^\[\]\n]*\]\s*=", r"re:\bmax\w*\([^\n]+,",
          *ONE_IN_ANOTHER),
         ("**", "pow", "square", "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "MSELoss",
