@@ -274,8 +274,11 @@ class Calls(Inlining, Instances):
             return self.apply(held, args, kw, node, star, double_star)
         # self.tanh(x) may be a module that an object holds: no operation on the object
         part = held is not None or (cls is not None and self._has_attribute(receiver, name))  # type: ignore[attr-defined]
-        if not star and not double_star and core.op != "alloc" and not part:
-            result = operations.method(self.values, name, receiver, args, kw)
+        if not double_star and core.op != "alloc" and not part:
+            if not star:
+                result = operations.method(self.values, name, receiver, args, kw)
+            else:  # x.view(-1, *x.shape[1:]): whatever the shape, the numbers stay
+                result = operations.reshaped(self.values, name, receiver, args)
             if result is not None:
                 return result
         return self._opaque(callee, args, kw, node, star, double_star)

@@ -37,6 +37,7 @@ WRAP_METHODS = frozenset(
     "repeat repeat_interleave tile astype copy pin_memory nan_to_num nan_to_num_ refine_names "
     "swapdims unflatten broadcast_to atleast_1d atleast_2d as_subclass resolve_conj".split()
 )
+_RESHAPES = frozenset("view reshape expand repeat permute tile unflatten".split())
 WRAP_FUNCTIONS = frozenset(
     "tensor as_tensor from_numpy FloatTensor DoubleTensor LongTensor BoolTensor Tensor array "
     "asarray ascontiguousarray squeeze unsqueeze reshape flatten ravel transpose permute movedim "
@@ -120,6 +121,11 @@ def method(
     if handler is not None:
         return handler(v, (receiver, *args), kw)
     return _generic(v, name, (receiver, *args), kw)
+
+
+def reshaped(v: Values, name: str, receiver: Value, args: Sequence[Value]) -> Value | None:
+    """`receiver.name(*sizes)` if that only changes the shape, whatever the sizes are; or None."""
+    return v.make("wrap", (receiver, *args), name) if name in _RESHAPES else None
 
 
 # Constructors that copy their argument, or make an empty tensor of that size.
