@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Containers:
         self.assigned: dict[Value, tuple[Value, str]] = {}
         self.entered: dict[Value, tuple[Value, str]] = {}
         self.stored_entries: dict[Value, dict[str, Value]] = {}
+        self.rows: dict[Value, Value] = {}
         for event in file.events:
             if event.kind == "setattr" and event.base is not None:
                 self.assigned.setdefault(event.value.core, (event.base.core, event.key))
@@ -66,6 +68,9 @@ class Containers:
                 elif event.base.core.op == "alloc":
                     entries = self.stored_entries.setdefault(event.base.core, {})
                     entries.setdefault(event.key.string, event.value)
+            elif event.kind == "store" and event.base is not None:
+                if event.base.core.op == "alloc" and event.value.core.op == "alloc":
+                    self.rows.setdefault(event.base.core, event.value.core)
             elif event.kind == "method" and event.key == "update" and event.args:
                 given = getattr(event.args[0].core.data, "entries", None)
                 if event.base is not None and event.args[0].core.op == "alloc" and given:
@@ -180,7 +185,7 @@ class Containers:
             container.creation = self.file.here(event.node, event.site)
         core = value.core
         if core.op == "tuple" and (not array or len(core.args) > 2):
-            for part in core.args:
+            for part in _flattened(core):
                 container.roles |= self.provenance.roles(part)
         elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
             for part in core.data.items:
@@ -255,6 +260,8 @@ class Containers:
             if field_name is None:
                 # a row of a container: x["obs"][episode][t] = ...
                 source, key, owner, name = self._identity(outer)
+                if outer in self.rows:  # by_worker[i] = defaultdict(list)
+                    return self._identity(self.rows[outer])
                 last = core.args[1].number is not None
                 rows = source is not None and (source.op != "alloc" or outer.op == "item" or last)
                 return (source, key, owner, name) if rows else (None, (), None, "")
@@ -393,6 +400,15 @@ class Containers:
                 places = self.file.places(core)
                 return True, places[0] if places else None, False
         return None
+
+
+def _flattened(core: Value) -> Iterator[Value]:
+    """The members of a tuple, and of the tuples in it: `(state, (reward, mask, *action))`."""
+    for part in core.args:
+        if part.core.op == "tuple":
+            yield from _flattened(part.core)
+        else:
+            yield part.args[0] if part.op == "fn" and part.data == "star" else part
 
 
 def is_network(cls: Class) -> bool:

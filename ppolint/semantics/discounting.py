@@ -366,7 +366,7 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                     found = [base for _, base in factors if base is not None]
                     # a line search takes shorter and shorter steps along one direction
                     summed = any(b is None and f.loops & loop.mask for f, b in factors)
-                    if found and summed:
+                    if found and summed and not _is_minimised(file, loop, carried.start):
                         base = found[0]
                         invariant = base.args if base.op == "mul" else (base,)
                         kind = GAE if len(invariant) >= 2 else RETURNS
@@ -374,6 +374,36 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                         if place is not None and not seen:
                             seen = True
                             yield Recursion(kind, tuple(invariant), False, *place)
+
+
+def _is_minimised(file: FileModel, loop: Loop, total: Value) -> bool:
+    """Whether what a loop sums up is a loss by itself, or a part of one, that no log-probability
+    weighs: errors of a model, of which later ones count less."""
+    for event in file.events:
+        if event.kind != "method" or event.key != "backward" or event.base is None:
+            continue
+        queue = [event.base.core]
+        for value in queue:
+            if value.op in ("add", "neg", "div", "phi", "where", "reduce"):
+                queue.extend(a.core for a in value.args)
+            elif value.op == "mul" and sum(not _is_setting(a.core) for a in value.args) == 1:
+                queue.extend(a.core for a in value.args)
+            elif value is total or (value.op == "after" and total in _totals(loop, value)):
+                return True
+    return False
+
+
+def _is_setting(core: Value) -> bool:
+    return (
+        core.number is not None
+        or core.op == "attr"
+        or (core.op == "div" and _is_setting(core.args[0].core))
+    )
+
+
+def _totals(loop: Loop, after: Value) -> set[Value]:
+    """The variable of a loop that a value is left over from."""
+    return {c.start for c in loop.carried.values() if c.step.core in [a.core for a in after.args]}
 
 
 def _is_metric(term: Value) -> bool:

@@ -32,7 +32,7 @@ _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 def handed_out(file: FileModel, group: list[Container]) -> list[Container]:
     """The lists of a loop that gather the fields of the records it runs over; else none."""
     lists = [c for c in group if not c.array and c.owner is None and not c.roles and c.creation]
-    if len(lists) < 2 or not has_policy_gradient(file):
+    if len(lists) < 2 or not (has_policy_gradient(file) or _estimates_advantages(file)):
         return []
     loop = _loop(lists)
     if loop is None or loop.iterable is None or _is_drawn(file, loop.iterable):
@@ -162,6 +162,10 @@ def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
     if (made.dotted or "").rpartition(".")[2][:1].isupper():
         return tuple(file.keywords(core))  # of a file that is not looked into
     return tuple_fields(made) or ()
+
+
+def _estimates_advantages(file: FileModel) -> bool:
+    return any(found.kind == "gae" and found.certain for found in file.recursions)
 
 
 def _loop(lists: list[Container]) -> Loop | None:

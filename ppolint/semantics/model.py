@@ -100,7 +100,9 @@ class FileModel:
         self.program = Program(source.text, source.path, project)
         self.searched_project = False
         # Other files matter for programs about RL only: a library is read one file at a time.
-        related = project if self.program.is_reinforcement_learning else None
+        program = self.program
+        about = program.is_reinforcement_learning or program.has_loss_shape
+        related = project if about else None
         self._evaluator = Evaluator(tree, source.path, related)
         self._evaluator.run()
         self.values = self._evaluator.values

@@ -274,7 +274,8 @@ class Project:
     def _connected_to_torch(self, path: str, names: Iterable[str]) -> bool:
         """Breadth first over imports in both directions, not through other frameworks' files."""
         seen = {path}
-        queue = [*self.imported_files(path, names), *self.importers.get(path, ())]
+        users = self.importers.get(path, ())
+        queue = [*self.imported_files(path, names), *users]
         while queue:
             current = queue.pop()
             if current in seen:
@@ -286,7 +287,14 @@ class Project:
             if answer is False:
                 continue
             queue.extend(self.importers.get(current, ()))
+            if current in users and self._brings_torch(current):
+                return True
         return False
+
+    def _brings_torch(self, path: str) -> bool:
+        """Whether a file imports such as import torch, and none that import another framework."""
+        answers = {torch_by_imports(self._imports_of(p)) for p in self.imported_files(path)}
+        return True in answers and False not in answers
 
     def imported_files(self, path: str, names: Iterable[str] | None = None) -> list[str]:
         """The files of the project that a file imports."""

@@ -36,9 +36,7 @@ _FIELDS = {
 }
 # What they may be called where the reply is an object that is kept: `self.seen = env.step(action)`.
 _KEPT_FIELDS = {**_FIELDS, "state": OBSERVATION, "terminal": DONE}
-_ELEMENTWISE = frozenset(
-    {"add", "mul", "div", "neg", "not", "fn", "clip", "cmp", "item", "or", "and", "where"}
-)
+_ELEMENTWISE = frozenset("add mul div neg not fn clip cmp item or and where min max".split())
 _KEPT = frozenset({"item", "fn", "carry", "after", "phi"})
 _CARRIERS = frozenset({"call", "item", "fn", "carry", "after", "phi"})
 
@@ -284,6 +282,8 @@ class Provenance:
             parts = core.args[1:] if core.op == "where" else core.args
             if self._is_own_reward(core, parts):
                 return frozenset({REWARD})
+            if self._is_discount(core):
+                return frozenset({DONE})
             return frozenset().union(*(self.roles(p) for p in parts))
         if self._accumulates(core):
             return frozenset()
@@ -333,6 +333,13 @@ class Provenance:
         tests = core.args[:1] if core.op == "where" else self.file.values.tests.get(core, ())
         return any(DONE in self.roles(test) for test in tests)
 
+    def _is_discount(self, core: Value) -> bool:
+        """Whether a value is a discount with its mask: `0.0 if done else gamma`."""
+        if core.op != "where" or DONE not in self.roles(core.args[0]):
+            return False
+        zeros = [a.number == 0 for a in core.args[1:]]
+        return any(zeros) and not any(self.roles(a) for a in core.args[1:])
+
     def _single_steps(self, core: Value) -> list[Value]:
         """What `core` is made of, running totals left out."""
         out, stack, seen = [], [core], set()
@@ -381,10 +388,11 @@ class Provenance:
 
     def _is_other_part(self, core: Value) -> bool:
         """Whether a value is what a step replies beside the rest, or is in that: `info["score"]`."""
-        while core.op == "item":
+        while core.op in ("item", "attr", "elem"):
             whole = core.args[0].core
             if whole in self.steps:
-                return core.args[1].number is not None and self._step_part(core) is None
+                other = core.op == "item" and core.args[1].number is not None
+                return other and self._step_part(core) is None
             core = whole
         return False
 
@@ -456,8 +464,8 @@ class Provenance:
         return []
 
     def _accumulates(self, core: Value) -> bool:
-        """Whether a value adds to what the variable held before: a running total."""
-        if core.op != "add":
+        """Whether a value adds to what the variable held before, or is the best yet: no single step."""
+        if core.op not in ("add", "min", "max"):
             return False
         for term in core.args:
             if term.op == "carry":

@@ -146,8 +146,15 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
     if len(invariant) == 1 and form.rest:
         if certain and _is_advantage(form.rest):
             return GAE, tuple(invariant), True
+        if not certain and temporal_difference(form.rest, _masked_discounts(form, mask)):
+            return GAE, tuple(invariant), True  # lambda alone: the discount is in the masks
         return RETURNS, tuple(invariant), False
     return None
+
+
+def _masked_discounts(form: Affine, mask: int) -> list[Value]:
+    """The factors of each step in a coefficient: `0.0 if done else gamma`, kept in an array."""
+    return [f for f in form.coefficient if f.loops & mask and f.core.op == "item"]
 
 
 def _masking(parts: list[Value]) -> list[Value]:

@@ -89,8 +89,18 @@ def _is_window(file: FileModel, container: Container) -> bool:
     """Whether the first of the steps that are held is read: the last few of an n-step return."""
     core = container.value.core
     return any(
-        user.op == "item" and user.args[0].core is core and user.args[1].number == 0
+        (user.op == "item" and user.args[0].core is core and user.args[1].number == 0)
+        or (user.op == "attr" and user.data == "popleft" and _is_read(file, user))
         for user in file.users(core)
+    )
+
+
+def _is_read(file: FileModel, method: Value) -> bool:
+    """Whether anything becomes of what a method replies."""
+    replies = {u for u in file.users(method) if u.op == "call" and u.args[0] is method}
+    return any(file.users(reply) for reply in replies) or any(
+        event.kind in ("bind", "return", "store", "setattr") and event.value.core in replies
+        for event in file.events
     )
 
 
@@ -201,12 +211,12 @@ def _named_fields(file: FileModel, container: Container) -> set[str]:
             parts = _members(core)
         elif core.op == "call" and core.args[0].op in ("class", "ref", "call"):
             parts = core.args[1:]
-            if core.args[0].op == "call" and (file.callee(core.args[0]) or "").endswith(
-                "namedtuple"
-            ):
-                for fields in core.args[0].args[2:3]:
-                    listed = [v.string or "" for v in _members(fields)]
-                    out.update(r for name in listed for r in named_roles(name))
+        if core.op == "call":
+            for made in file.resolve(core.args[0]):  # self.row = namedtuple("Row", fields)
+                if made.op == "call" and (file.callee(made) or "").endswith("namedtuple"):
+                    for fields in made.args[2:3]:
+                        listed = [v.string or "" for v in _members(fields)]
+                        out.update(r for name in listed for r in named_roles(name))
         if len(parts) >= 3:
             for part in parts:
                 if part.core.op == "param":

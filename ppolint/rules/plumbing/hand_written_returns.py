@@ -67,10 +67,11 @@ rule = Rule(
 def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics.hyperparameters import shown
 
+    estimates = any(found.kind == "gae" and found.certain for found in file.recursions)
     for found in file.recursions:
         if found.kind != "returns":
             continue
-        if not (found.stored or file.is_reinforcement_learning):
+        if not (found.stored or estimates or file.is_reinforcement_learning):
             continue
         gamma = (shown(file, found.factors[0]) or "...") if found.factors else "1.0"
         yield rule.at(

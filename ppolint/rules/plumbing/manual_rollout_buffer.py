@@ -61,7 +61,7 @@ rule = Rule(
     program="rollout",
     needs=(
         ("step", "step_env", "recv", "step_wait", "reversed", "lfilter", r"re:(?i)rew", "advantages",
-         r"re:(?:\.|['\"])r\b"),
+         r"re:(?:\.|['\"])rs?(?![a-zA-Z0-9])"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "new_zeros", "new_empty", "new_ones", "new_full", "class", "None", "randn", "cat"),
         STORES,

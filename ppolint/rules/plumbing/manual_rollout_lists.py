@@ -59,7 +59,14 @@ rule = Rule(
     severity=Severity.WARNING,
     program="rollout",
     needs=(
-        ("step", "step_env", "recv", "step_wait", r"re:(?i)rew", r"re:(?:\.|['\"])r\b"),
+        (
+            "step",
+            "step_env",
+            "recv",
+            "step_wait",
+            r"re:(?i)rew",
+            r"re:(?:\.|['\"])rs?(?![a-zA-Z0-9])",
+        ),
         GROWS,
     ),
     summary="A rollout gathered in parallel lists.",
