@@ -384,12 +384,12 @@ def _is_minimised(file: FileModel, loop: Loop, total: Value) -> bool:
             continue
         queue = [event.base.core]
         for value in queue:
-            if value.op in ("add", "neg", "div", "phi", "where", "reduce"):
+            if value is total or (value.op == "after" and total in _totals(loop, value)):
+                return True
+            if value.op in ("add", "neg", "div", "phi", "after", "where", "reduce"):
                 queue.extend(a.core for a in value.args)
             elif value.op == "mul" and sum(not _is_setting(a.core) for a in value.args) == 1:
                 queue.extend(a.core for a in value.args)
-            elif value is total or (value.op == "after" and total in _totals(loop, value)):
-                return True
     return False
 
 

@@ -18,7 +18,7 @@ from ppolint.semantics.instances import class_fields, tuple_fields
 from ppolint.semantics.program import AllocSite, Loop
 from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD
 from ppolint.semantics.ratios import is_exponential_ratio, is_log_prob
-from ppolint.semantics.values import Value, walk
+from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -188,9 +188,9 @@ def _is_emptied(file: FileModel, container: Container, loop: Loop) -> bool:
         if not event.site.in_loop(loop):
             continue
         if event.kind == "method" and event.key == "clear" and event.base is not None:
-            base = event.base.core
-            if (base.args[0].core if _is_part(base) else base) is core:
-                return True
+            for base in alternatives(event.base):  # some of them may have been left out before
+                if (base.args[0].core if _is_part(base) else base) is core:
+                    return True
         elif event.kind == "bind" and event.value.core.op == "alloc" and core.op == "carry":
             if event.key == core.data[1]:  # type: ignore[index]
                 return True

@@ -71,6 +71,8 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     judged = POLICY in roles or _has_recursion(file, cls) or any(map(_OF_POLICY.search, fields))
     overwritten = sampled and ring and not judged
     if overwritten or ((sampled or ring or any(c.bounded for c in filled)) and not policy):
+        if not (sampled or ring) and any(_is_window(file, c) for c in filled):
+            return None
         return assembled(file, "replay", mine, cls)
     holders = [c for c in mine if c.roles or named.get(c.name)]
     if _is_dedicated(file, cls) and (len(holders) >= 3):
