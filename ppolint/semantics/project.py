@@ -51,6 +51,8 @@ _RELEVANT = (
     re.compile(r"\[::-1\]"),
     re.compile(r"-1\s*,\s*-1\s*\)"),
     re.compile(r"\*\*\s*\w+\.arange\b"),  # powers, one for each step
+    re.compile(r"max(?<!\wmax)\([^\n]*\bmin\("),  # a limit in two steps
+    re.compile(r"min(?<!\wmin)\([^\n]*\bmax\("),
 )
 # One step of a recursion, by itself in a short file: a sum with a product, and no word of it.
 _STEP = re.compile(r"^[ \t]+return\b[^\n]*(?:\*[^\n]*\+|\+[^\n]*\*)", re.MULTILINE)
