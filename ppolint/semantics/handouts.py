@@ -174,8 +174,10 @@ def _loop(lists: list[Container]) -> Loop | None:
 
 
 def _field(value: Value) -> Value | None:
-    """`record.reward`, also as a number or less a baseline."""
+    """`record.reward`, also as a number or less a baseline, one of its parts or the sum of them."""
     core = value.core
+    while (core.op == "item" and core.args[1].number is not None) or core.op == "reduce":
+        core = core.args[0].core
     parts = [t for t in core.args if t.op != "neg"] if core.op == "add" else [core]
     fields = [part for part in parts if part.core.op == "attr"]
     return fields[0].core if len(fields) == len(parts) == 1 else None
