@@ -1,6 +1,6 @@
 """`python -m ppolint` is the `ppolint` command."""
 
-from ppolint.cli import main
+from ppolint.cli.entry import run
 
 if __name__ == "__main__":
-    main()
+    run()

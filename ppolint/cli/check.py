@@ -49,23 +49,13 @@ def output_options(function: Any) -> Any:
 
 
 def paired(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with `outputs`: each format with its file, None for standard output.
+    """The options with their `outputs`; raises `click.UsageError` for more files than formats."""
+    from ppolint.cli import outputs
 
-    `output_format` and `output_file` become the first pair. Raises `click.UsageError` for more
-    files than formats.
-    """
-    formats = options["output_format"] or ("full",)
-    files = [None if file == "-" else file for file in options["output_file"]]
-    if len(files) > len(formats):
-        raise click.UsageError(f"{len(files)} output files for {len(formats)} formats")
-    outputs = list(zip(formats, [*files, *[None] * (len(formats) - len(files))], strict=True))
-    first_format, first_file = outputs[0]
-    return {
-        **options,
-        "outputs": outputs,
-        "output_format": first_format,
-        "output_file": first_file,
-    }
+    try:
+        return outputs.paired(options)
+    except outputs.TooManyFiles as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,27 +102,6 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
 
     Exit status: 0 clean, 1 findings at or above --fail-on, 2 an error.
     """
-    from ppolint.cli.run_check import check
-    from ppolint.settings.files import MissingPath
-    from ppolint.settings.schema import ConfigurationError
+    from ppolint.cli.run_check import executed
 
-    try:
-        if options["watch"]:
-            from ppolint.cli.watch_check import watch
-
-            if "-" in paths:
-                raise ConfigurationError("standard input cannot be watched")
-            status = watch(paths or (".",), paired(options), check)
-        else:
-            status = check(paths or (".",), paired(options))
-        sys.stdout.flush()
-    except (ConfigurationError, MissingPath) as error:
-        click.echo(f"error: {error}", err=True)
-        status = 2
-    except BrokenPipeError:
-        from ppolint.cli.streams import hush
-
-        # Whoever read our output has seen enough; Python must not complain when it flushes again.
-        hush()
-        status = 0
-    sys.exit(status)
+    sys.exit(executed(paths, paired(options)))

@@ -13,7 +13,7 @@ from ppolint.engine.projects import Projects
 from ppolint.engine.run import Result, run
 from ppolint.findings import Diagnostic, Severity
 from ppolint.reporters import Report, render
-from ppolint.settings.files import Target, Walker, project_root
+from ppolint.settings.files import MissingPath, Target, Walker, project_root
 from ppolint.settings.load import SettingsResolver
 from ppolint.settings.schema import ConfigurationError
 
@@ -25,6 +25,31 @@ def say(message: str) -> None:
     from ppolint.reporters.style import printable
 
     print(printable(message), file=sys.stderr)
+
+
+def executed(paths: tuple[str, ...], options: dict[str, Any]) -> int:
+    """Check, once or whenever a file changes, and tell of what was wrong with the call; returns the
+    exit status."""
+    try:
+        if options["watch"]:
+            from ppolint.cli.watch_check import watch
+
+            if "-" in paths:
+                raise ConfigurationError("standard input cannot be watched")
+            status = watch(paths or (".",), options, check)
+        else:
+            status = check(paths or (".",), options)
+        sys.stdout.flush()
+    except (ConfigurationError, MissingPath) as error:
+        say(f"error: {error}")
+        return 2
+    except BrokenPipeError:
+        from ppolint.cli.streams import hush
+
+        # Whoever read our output has seen enough; Python must not complain when it flushes again.
+        hush()
+        return 0
+    return status
 
 
 def check(paths: tuple[str, ...], options: dict[str, Any]) -> int:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 
 ERROR = 2
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
+
+def prepare() -> None:
+    """Make the streams fit to be used, and keep back what Python warns of in the code that is read: an
+    escape that is none is not ours to say."""
+    open_closed()
+    warnings.filterwarnings("ignore", module="<unknown>")
 
 
 def open_closed() -> None:

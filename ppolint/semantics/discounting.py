@@ -303,14 +303,22 @@ def _listed_base(file: FileModel, value: Value) -> Value | None:
 
 
 def _masked_powers(file: FileModel, matrix: Value) -> Value | None:
-    """c of a matrix of zeros that has powers of it where a condition holds for the exponents."""
+    """c of a matrix of zeros that has powers of it where a condition holds for the exponents, or
+    cell by cell: `m[i, j] = c ** (j - i)`."""
     for event in file.events:
-        if event.kind == "store" and event.base is not None and event.base.core is matrix:
-            power = event.value.core
-            if power.op == "pow" and event.key.core.op == "cmp":
-                exponent = power.args[1].core
-                if exponent.op == "item" and exponent.args[1].core is event.key.core:
-                    return power.args[0].core
+        if event.kind != "store" or event.base is None or event.value.core.op != "pow":
+            continue
+        base, key = event.base.core, event.key.core
+        row = base.args[1] if base.op == "item" and base.args[0].core is matrix else None
+        if base is not matrix and row is None:
+            continue
+        c, exponent = (a.core for a in event.value.core.args)
+        if key.op == "cmp":
+            if exponent.op == "item" and exponent.args[1].core is key:
+                return c
+        elif exponent.op != "abs" and exponent.loops == key.loops | (row.loops if row else 0):
+            if exponent.loops.bit_count() == 2:
+                return c
     return None
 
 

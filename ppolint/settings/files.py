@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -180,8 +179,11 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 _ROOT_MARKS = ("setup.py", "setup.cfg", ".git")
 
 
-# What the top of a repository usually has, and a folder inside of it sometimes.
-_HINTS = re.compile(r"(?i)(readme|licen[cs]e|requirements|environment|pipfile|\.gitignore)")
+# What the top of a repository usually has, and a folder inside of it sometimes. No regex: to compile
+# it took a twentieth of a run that finds everything in the cache.
+_HINTS = (
+    "readme", "license", "licence", "requirements", "environment", "pipfile", ".gitignore",
+)  # fmt: skip
 
 
 class Roots:
@@ -233,7 +235,7 @@ def project_root(folder: str) -> str:
 
 def _has_hint(folder: str) -> bool:
     try:
-        return any(map(_HINTS.match, os.listdir(folder)))
+        return any(name.lower().startswith(_HINTS) for name in os.listdir(folder))
     except OSError:  # it vanished
         return False
 
