@@ -59,6 +59,7 @@ class Containers:
         self.entered: dict[Value, tuple[Value, str]] = {}
         self.stored_entries: dict[Value, dict[str, Value]] = {}
         self.rows: dict[Value, Value] = {}
+        self._open: set[Value] = set()
         for event in file.events:
             if event.kind == "setattr" and event.base is not None:
                 self.assigned.setdefault(event.value.core, (event.base.core, event.key))
@@ -221,6 +222,8 @@ class Containers:
         """(value that was allocated, key, class that owns it, name)."""
         file = self.file
         if core.op in ("carry", "after", "phi"):
+            if core in self._open:  # level = level.setdefault(key, {}), level by level
+                return None, (), None, ""
             options = self.provenance._sources(core) if core.op == "carry" else list(core.args)
             for option in options:
                 if option.core is not core and option.core.op in (
@@ -230,7 +233,9 @@ class Containers:
                     "carry",
                     "attr",
                 ):
+                    self._open.add(core)
                     found = self._identity(option.core)
+                    self._open.discard(core)
                     if found[0] is not None and self._allocation(found[0]) is not None:
                         return found
             return None, (), None, ""

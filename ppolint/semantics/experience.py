@@ -28,6 +28,12 @@ _FIELD_NAMES = {
     ),
 }  # fmt: skip
 
+# Words for what is written about a training, step by step or epoch by epoch.
+_FIGURES = frozenset(
+    "loss losses grad grads norm norms mean means std stds kl avg average epoch epochs len length "
+    "lengths lr total totals sum min max count num score scores entropy rate success".split()
+)
+
 
 @dataclass(eq=False, slots=True)
 class Rollout:
@@ -53,8 +59,17 @@ def is_experience(group: list[Container], roles: set[str]) -> bool:
 
 def named_roles(name: str) -> set[str]:
     """The roles that a variable or a field may have by its name."""
-    lowered = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    lowered = _lowered(name)
     return {role for role, pattern in _FIELD_NAMES.items() if pattern.search(lowered)}
+
+
+def is_figure(name: str) -> bool:
+    """Whether a field is a figure about a training by its name: `value_loss`, `mean_reward`."""
+    return not _FIGURES.isdisjoint(_lowered(name).split("_"))
+
+
+def _lowered(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def assembled(

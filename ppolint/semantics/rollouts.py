@@ -27,6 +27,7 @@ from ppolint.semantics.handouts import (
     made_for_workers,
     noted_down,
 )
+from ppolint.semantics.keyed_stores import keyed_store
 from ppolint.semantics.program import Site
 from ppolint.semantics.provenance import (
     ACTION,
@@ -85,7 +86,16 @@ def rollouts(file: FileModel) -> list[Rollout]:
         found = assembled(file, "buffer", arrays, None)
         if found is not None and known.isdisjoint(c.value.core for c in arrays):
             out.append(found)
+    out += _keyed_stores(file, out)
     return _deduplicated(file, without_episodes(file, out))
+
+
+def _keyed_stores(file: FileModel, known: list[Rollout]) -> list[Rollout]:
+    """The classes whose fields are named at run time, but for those in which something is found."""
+    found = [store for cls in file.classes if (store := keyed_store(file, cls)) is not None]
+    rows = [file.span(rollout.start[0])[0] for rollout in known] if found else []
+    spans = [file.span(store.start[0]) for store in found]
+    return [s for s, (begin, end) in zip(found, spans) if not any(begin <= r <= end for r in rows)]
 
 
 def _is_filled_by_user(container: Container) -> bool:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from ppolint.semantics.consumption import is_ring, is_sampled_by_class, is_summed_up
 from ppolint.semantics.containers import Container, Containers
-from ppolint.semantics.experience import LOG_PROB, Rollout, assembled, is_experience, named_roles
+from ppolint.semantics.experience import (
+    LOG_PROB,
+    Rollout,
+    assembled,
+    is_experience,
+    is_figure,
+    named_roles,
+)
 from ppolint.semantics.handouts import is_record_of_policy
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.provenance import POLICY, REWARD, literal_members
@@ -35,7 +42,7 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
         return None
     filled = [c for c in mine if c.fills]
     roles = set().union(*(c.roles for c in mine)) if mine else set()
-    named: dict[str, set[str]] = {name: named_roles(name) for name in fields}
+    named: dict[str, set[str]] = {n: set() if is_figure(n) else named_roles(n) for n in fields}
     for container in mine:
         named[container.name] |= _named_fields(file, container)
     by_name = set().union(*named.values()) if named else set()
@@ -46,7 +53,9 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     several = len([n for n in named.values() if n]) >= 3
     opaque = len(fields) >= 3 and len(by_name) >= 3 and several
     store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
-    told = any(LOG_PROB.search(c.name) for c in filled)  # no log of scores keeps these
+    told = any(
+        LOG_PROB.search(c.name) and not is_figure(c.name) for c in filled
+    )  # no log of scores keeps these
     if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
     store = store or [c for c in filled if is_record_of_policy(file, c)]
@@ -85,6 +94,13 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
         return assembled(file, "buffer", arrays, None)
     lists = [c for c in holders if not c.array and (c.roles or told or not seen)]
     return assembled(file, "lists", lists, None) if lists else None
+
+
+def keeps_data(file: FileModel, cls: Class) -> bool:
+    """Whether a class only keeps what it is given, in the order in which it came."""
+    if _is_environment(file, cls) or is_sampled_by_class(file, cls):
+        return False
+    return _is_dedicated(file, cls)
 
 
 def _is_window(file: FileModel, container: Container) -> bool:

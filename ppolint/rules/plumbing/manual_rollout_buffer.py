@@ -60,7 +60,7 @@ rule = Rule(
     severity=Severity.WARNING,
     program="rollout",
     needs=(
-        ("step", "step_env", "recv", "step_wait", "reversed", "lfilter", r"re:(?i)rew", "advantages",
+        ("step", "step_env", "recv", "step_wait", "reversed", "lfilter", r"re:(?i)rew", "advantages", "getattr", "kwargs",
          r"re:(?:\.|['\"])rs?(?![a-zA-Z0-9])"),
         ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like",
          "new_zeros", "new_empty", "new_ones", "new_full", "class", "None", "randn", "cat"),
