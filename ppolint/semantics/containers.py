@@ -163,10 +163,11 @@ class Containers:
             self._fill(carries[0], parts[-1], event, True)
 
     def _fill(self, base: Value, value: Value, event: Event, array: bool) -> None:
-        for part in self._parts(base.core):
-            container = self._container(part, array)
-            if container is not None:
-                self._fill_one(container, value, event, array)
+        for whole, put in _paired(base.core, value):
+            for part in self._parts(whole):
+                container = self._container(part, array)
+                if container is not None:
+                    self._fill_one(container, put, event, array)
 
     def _parts(self, core: Value) -> list[Value]:
         """`core`; where it is the entry of a dict under a name that is not known, each entry."""
@@ -405,6 +406,26 @@ class Containers:
                 places = self.file.places(core)
                 return True, places[0] if places else None, False
         return None
+
+
+def _paired(core: Value, value: Value) -> list[tuple[Value, Value]]:
+    """What is filled with what: one by one, where a loop goes over containers that are written out,
+    `for kept, new in zip((states, rewards), (state, reward)): kept.append(new)`."""
+    wholes = _written_out(core)
+    if not wholes:
+        return [(core, value)]
+    values = _written_out(value.core) if value.core.data == core.data else ()
+    if len(values) != len(wholes):
+        return [(whole.core, value) for whole in wholes]
+    return list(zip((whole.core for whole in wholes), values))
+
+
+def _written_out(core: Value) -> tuple[Value, ...]:
+    """The members of the tuple or list that a value is an element of."""
+    iterable = core.args[0].core if core.op == "elem" else core
+    if iterable is core or iterable.op not in ("tuple", "alloc"):
+        return ()
+    return iterable.args if iterable.op == "tuple" else literal_members(iterable)
 
 
 def _flattened(core: Value) -> Iterator[Value]:

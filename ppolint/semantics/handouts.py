@@ -94,7 +94,7 @@ def _is_part(value: Value) -> bool:
 
 def is_record_of_policy(file: FileModel, container: Container) -> bool:
     """Whether a container keeps records with fields for log-probabilities and advantages."""
-    records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
+    records = [record_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
     return any(
         any(map(LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
         for fields in records
@@ -108,7 +108,7 @@ def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
     for container in group:
         if container.array or container.owner is not None or not container.creation:
             continue
-        records = [_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
+        records = [record_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
         records = [] if container.roles else [fields for fields in records if _is_judged(fields)]
         loops = {loop for fill in container.fills for loop in fill.site.loops()}
         if any(_CRITIC.search(name) for fields in records for name in fields) or (
@@ -149,7 +149,7 @@ def _is_judged(fields: tuple[str, ...]) -> bool:
     return any(map(LOG_PROB.search, fields)) and any(REWARD in named_roles(f) for f in fields)
 
 
-def _fields(file: FileModel, value: Value) -> tuple[str, ...]:
+def record_fields(file: FileModel, value: Value) -> tuple[str, ...]:
     """The fields of a record, or of each record of a list."""
     core = value.core
     if core.op == "comp":

@@ -30,7 +30,7 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
     parts = {part for surrogate in taken for part in walk(surrogate.value)}
     used = {part for part in parts if part.op in ("exp", "div")}
     used_nodes = {id(node) for value in used for node, _ in file.places(value)}
-    ratios = [v for v in file.of_op("exp") if is_log_ratio(v.args[0])]
+    ratios = [v for v in file.of_op("exp") if is_log_ratio(_summed(v.args[0]))]
     corrected = set(_truncating_functions(file))
     for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
         if value not in used and not _truncated(file, value) and in_product(file, value):
@@ -51,7 +51,7 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         weighs = any(u.op == "mul" and is_averaged(file, u) for u in file.users(value))
         if value in used or (third and not weighs) or _weighs_a_loss(file, value, losses):
             continue
-        signs = [t for t in terms(value.args[0]) if t.number is None]
+        signs = [t for t in terms(_summed(value.args[0])) if t.number is None]
         if any(_is_peak(t) for t in signs):
             continue
         likely = (
@@ -65,6 +65,12 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
                     node, site = file.here(node, site)
                 if site.frame.module.main and id(node) not in used_nodes:
                     yield value, node, site
+
+
+def _summed(power: Value) -> Value:
+    """The log ratio of each dimension or agent, where their joint one is taken."""
+    core = power.core
+    return core.args[0].core if core.op == "reduce" and core.data == "sum" else core
 
 
 def _is_weight_here(file: FileModel, ratio: Value) -> bool:

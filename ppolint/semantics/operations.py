@@ -111,6 +111,11 @@ def method(
     v: Values, name: str, receiver: Value, args: Sequence[Value], kw: Keywords
 ) -> Value | None:
     """The normal form of `receiver.name(*args, **kw)` if that is a pure tensor method, or None."""
+    if name == "copy_" and args:
+        return v.make("wrap", (args[0], receiver), name)
+    if name in ("add_", "sub_") and len(args) == 2:  # as before PyTorch 1.5: a scale comes first
+        change = v.mul(args[0], args[1])
+        return v.add(receiver, change) if name == "add_" else v.sub(receiver, change)
     if name.endswith("_") and not name.startswith("_"):
         plain = name.rstrip("_")
         if plain in _METHODS or plain in _FUNCTIONS:

@@ -121,6 +121,9 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
     invariant: list[Value] = []
     for factor in _expanded(form.coefficient, mask):
         parts = alternatives(factor)
+        if all(is_of_duration(p, mask) for p in parts):
+            invariant.append(factor)
+            continue
         if any(is_truncated(p) for p in parts):
             return None
         if factor.loops & mask or any(_is_mask(p) for p in _masking(parts)):
@@ -152,9 +155,25 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
     return None
 
 
+def is_of_duration(factor: Value, mask: int) -> bool:
+    """Whether a discount is for a step that takes its time: gamma ** dt, or exp(-beta * dt)."""
+    if factor.op == "pow":
+        base, exponent = factor.args
+        return bool(not base.loops & mask and base.number != 0 and exponent.loops & mask)
+    if factor.op != "exp":
+        return False
+    rate = factor.args[0].core
+    while rate.op == "neg":
+        rate = rate.args[0].core
+    changing = [bool(part.loops & mask) for part in rate.args] if rate.op == "mul" else []
+    return any(changing) and not all(changing)
+
+
 def _masked_discounts(form: Affine, mask: int) -> list[Value]:
-    """The factors of each step in a coefficient: `0.0 if done else gamma`, kept in an array."""
-    return [f for f in form.coefficient if f.loops & mask and f.core.op == "item"]
+    """The factors of each step in a coefficient: `0.0 if done else gamma`, kept in an array; and
+    the arrays, which all errors may have been computed with at once."""
+    kept = [f for f in form.coefficient if f.loops & mask and f.core.op == "item"]
+    return [*kept, *(f.core.args[0] for f in kept)]
 
 
 def _masking(parts: list[Value]) -> list[Value]:

@@ -26,6 +26,7 @@ from ppolint.semantics.recurrence import (
     Recursion,
     affine,
     classify,
+    is_of_duration,
     is_truncated,
     place_of,
     runs_backwards,
@@ -41,6 +42,7 @@ _CONVERSIONS = frozenset(
     {"tensor", "as_tensor", "array", "asarray", "stack", "from_numpy", "FloatTensor", "Tensor"}
 )
 _KEEPING = _PUSH | {"copy_"}
+_IN_PLACE = frozenset({"copy_", "add_"})
 
 
 def recursions(file: FileModel) -> list[Recursion]:
@@ -135,7 +137,7 @@ def _decided_by_caller(frame: Frame, found: Recursion) -> bool:
 def _raw(file: FileModel) -> Iterator[Recursion]:
     carried_nodes: set[int] = set()
     for loop in file.loops:
-        if any(_corrects(carried) for carried in loop.carried.values()):
+        if any(_corrects(loop, carried) for carried in loop.carried.values()):
             continue
         for carried in list(loop.carried.values()):
             found = _carried(file, loop, carried)
@@ -151,10 +153,14 @@ def _raw(file: FileModel) -> Iterator[Recursion]:
     yield from self_calling_forms(file)
 
 
-def _corrects(carried: Carried) -> bool:
+def _corrects(loop: Loop, carried: Carried) -> bool:
     """Whether a recursion is weighed by truncated importance ratios: Retrace and its kin."""
     return any(
-        any(is_truncated(p) for f in form.coefficient for p in alternatives(f))
+        any(
+            is_truncated(p) and not is_of_duration(p, loop.mask)
+            for f in form.coefficient
+            for p in alternatives(f)
+        )
         for form in affine(carried.step, lambda v: v is carried.start)
     )
 
@@ -315,7 +321,8 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
         if not loops:
             continue
         loop = loops[-1]
-        value = event.value if event.kind != "method" else event.args[-1]
+        pushed = event.kind == "method" and event.key in _PUSH
+        value = event.args[-1] if pushed else event.value
         place = (id(event.site.statement), id(event.site.frame))
         if place in seen:  # `x[t] += ...` is a change of x[t], and a store to it
             continue
@@ -388,7 +395,18 @@ def _cell_of(event: Event) -> _Cell | None:
         return _Cell(base.args[0].core, base.args[1], ("attr", event.key))
     if event.kind == "method" and event.key in _PUSH and event.args:
         return _Cell(base, None)
+    if event.kind == "method" and event.key in _IN_PLACE:
+        written = _written(event.base)
+        if written.op == "item":
+            return _Cell(written.args[0].core, written.args[1])
     return None
+
+
+def _written(receiver: Value) -> Value:
+    """What a method changes in place, also one that is called on what `copy_` returns."""
+    while receiver.op == "wrap":
+        receiver = receiver.args[-1 if receiver.data == "copy_" else 0]
+    return receiver
 
 
 def _cell_recursion(

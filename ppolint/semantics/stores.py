@@ -20,9 +20,13 @@ from ppolint.semantics.experience import (
     is_figure,
     named_roles,
 )
-from ppolint.semantics.handouts import is_record_of_policy
+from ppolint.semantics.handouts import (
+    has_policy_gradient,
+    is_record_of_policy,
+    record_fields,
+)
 from ppolint.semantics.program import Class, Event
-from ppolint.semantics.provenance import POLICY, REWARD, literal_members
+from ppolint.semantics.provenance import ACTION, POLICY, REWARD, literal_members
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
@@ -146,13 +150,15 @@ def _is_environment(file: FileModel, cls: Class) -> bool:
     step = cls.method("step")
     if step is None:
         return False
-    return cls.method("reset") is not None or any(
+    replies = any(
         event.kind == "return"
         and event.site.frame.function is step
         and event.value.core.op == "tuple"
         and len(event.value.core.args) >= 3
         for event in file.events
     )
+    told = len(step.node.params.params) > 3  # an agent that is told how its last action went
+    return replies or (cls.method("reset") is not None and not told)
 
 
 def declared(
@@ -236,10 +242,20 @@ def _named_fields(file: FileModel, container: Container) -> set[str]:
                         listed = [v.string or "" for v in _members(fields)]
                         out.update(r for name in listed for r in named_roles(name))
         if len(parts) >= 3:
+            if _is_of_policy(file, fields := record_fields(file, core)):
+                out.update(role for name in fields for role in named_roles(name))
             for part in parts:
                 if part.core.op == "param":
                     out |= named_roles(str(part.core.data[1]))  # type: ignore[index]
     return out
+
+
+def _is_of_policy(file: FileModel, fields: tuple[str, ...]) -> bool:
+    """Whether a record has a step's fields, and what a policy thought of it or is trained by it."""
+    roles = {role for name in fields for role in named_roles(name)}
+    if len(fields) < 3 or not {REWARD, ACTION} <= roles:
+        return False
+    return any(map(_OF_POLICY.search, fields)) or has_policy_gradient(file)
 
 
 def _members(value: Value) -> tuple[Value, ...]:

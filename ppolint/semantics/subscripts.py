@@ -56,6 +56,8 @@ class Subscripts:
             held = self._held_cell(core, index.core)
             if held is not None:
                 return held
+            if _repeats_one_number(base):
+                return core
         if index.op == "slice":
             lo, hi, step = index.args
             if step.number == -1 and lo is v.none and hi is v.none:
@@ -144,6 +146,15 @@ def string_key(index: Value) -> Any:
     if index.op == "tuple" and index.args and all(a.string is not None for a in index.args):
         return tuple(a.string for a in index.args)
     return None
+
+
+def _repeats_one_number(base: Value) -> bool:
+    """Whether a setting was made as long as the steps: `lambda_ * torch.ones_like(rewards)`."""
+    if base.core.op not in ("param", "attr", "const"):
+        return False
+    if base.op == "mul":
+        return any(part.op == "wrap" and part.data == "ones_like" for part in base.args)
+    return base.op == "wrap" and base.data == "full_like"
 
 
 def _reshaping(v: Values, index: Value) -> bool:
