@@ -57,6 +57,7 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     several = len([n for n in named.values() if n]) >= 3
     opaque = len(fields) >= 3 and len(by_name) >= 3 and several
     store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
+    store = [c for c in store if not _is_cut_from_its_end(file, c)]
     told = any(
         LOG_PROB.search(c.name) and not is_figure(c.name) for c in filled
     )  # no log of scores keeps these
@@ -114,6 +115,20 @@ def _is_window(file: FileModel, container: Container) -> bool:
         (user.op == "item" and user.args[0].core is core and user.args[1].number == 0)
         or (user.op == "attr" and user.data == "popleft" and _is_read(file, user))
         for user in file.users(core)
+    )
+
+
+def _is_cut_from_its_end(file: FileModel, container: Container) -> bool:
+    """Whether the last few entries are read, `seen[-8:]`: the latest steps, of one that learns from
+    each of them, or hands them to a replay memory."""
+    core = container.value.core
+    grown = [user for user in file.users(core) if user.op == "fn" and user.data == "cat"]
+    return any(
+        user.op == "item"
+        and user.args[1].op == "slice"
+        and (user.args[1].args[0].number or 0) < 0
+        for whole in (core, *grown)
+        for user in file.users(whole)
     )
 
 
