@@ -84,6 +84,8 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
                 invariant.extend(base.args if base.op == "mul" else (base,))
         if not invariant or not errors or _is_weighted_loss(errors) or _is_polynomial(parts):
             continue
+        if any(map(_is_of_ring, errors)):
+            continue
         kind = GAE if len(invariant) >= 2 else RETURNS
         certain = any(temporal_difference((e,), invariant) for e in errors)
         for node, site in file.places(value):
@@ -197,6 +199,15 @@ def _product(value: Value) -> list[Value]:
         if made.op in ("mul", "pow"):
             return _product(made)
     return [core]
+
+
+def _is_of_ring(rewards: Value) -> bool:
+    """Whether rewards are fetched from a ring: the n-step target of a replay memory."""
+    return any(
+        part.op == "item"
+        and any(p.op == "fn" and p.data == "Modulo" for p in walk(part.args[1]))
+        for part in walk(rewards)
+    )
 
 
 def _is_polynomial(parts: list) -> bool:
@@ -369,6 +380,8 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                 rest = [t for t in alternative.args if t is not carried.start]
                 for term in rest:
                     if _is_metric(term) or _is_simulated(term, loop, carried.start):
+                        continue
+                    if _is_of_ring(term):
                         continue
                     factors = [(f, _power_base(f, (loop,))) for f in _product(term)]
                     found = [base for _, base in factors if base is not None]

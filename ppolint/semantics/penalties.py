@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,13 @@ from ppolint.semantics.ratios import (
     loss_factors,
     stripped,
 )
-from ppolint.semantics.values import Value, terms, walk
+from ppolint.semantics.values import Value, factors, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
+
+# What libraries call a divergence: kl, kl_divergence, kl_pq, mean_kl.
+_KL = re.compile(r"(^|_)kl(d|_|$)")
 
 
 def penalised_sums(file: FileModel) -> Iterator[tuple[Value, Value]]:
@@ -45,17 +49,45 @@ def _penalised(value: Value) -> Value | None:
             penalty = True
             continue
         exponentials = [p for p in parts if is_exponential_ratio(p) or is_likelihood_quotient(p)]
+        exponentials += [p for p in parts if _is_of_same_question(p)]
         if exponentials and len(parts) > 1 and not any(_is_divergence(p) for p in parts):
             if any(p.number is None and p not in exponentials for p in parts):
                 ratio = exponentials[0]
-        elif any(_is_divergence(p) for p in parts) and len(parts) > 1:
-            penalty = True
+        elif any(_is_divergence(p) for p in parts):
+            penalty = penalty or len(parts) > 1 or stripped(parts[0]).op == "call"
     if ratio is not None and ratio.op == "exp" and not penalty:
         # the mean of log p_old - log p estimates the divergence as well
         logarithm = _signed(ratio.args[0])
         opposite = {(not negative, term) for negative, term in logarithm}
         penalty = any(gap in (logarithm, opposite) for gap in gaps)
     return ratio if penalty else None
+
+
+def _is_of_same_question(value: Value) -> bool:
+    """Whether a quotient compares what one function says about the same thing in two cases:
+    pd.likelihood(actions, new) / pd.likelihood(actions, old), also where the divisor has a floor."""
+    if value.op != "div":
+        return False
+    below = _unfloored(value.args[1].core)
+    for above in map(_unfloored, factors(value.args[0])):
+        if above is below or above.op != below.op:
+            continue
+        if above.op == "call" and above.args[0] is below.args[0]:
+            if any(a.core is b.core for a, b in zip(above.args[1:], below.args[1:])):
+                return True
+        if above.op == "exp" and log_prob_evidence(above.args[0]):
+            return True
+    return False
+
+
+def _unfloored(core: Value) -> Value:
+    """`x` of max(x, 1e-5)."""
+    while core.op == "max":
+        kept = [a.core for a in core.args if a.number is None]
+        if len(kept) != 1:
+            break
+        core = kept[0]
+    return core
 
 
 def _signed(value: Value) -> set[tuple[bool, Value]]:
@@ -77,7 +109,7 @@ def _is_divergence(value: Value) -> bool:
     if core.op == "call":
         callee = core.args[0]
         name = callee.dotted or str(callee.data if callee.op == "attr" else "")
-        if name.rpartition(".")[2] in ("kl_divergence", "kl"):
+        if _KL.search(name.rpartition(".")[2]):
             return True
     if core.op == "fn" and core.data == "kl_div":
         return True
@@ -92,15 +124,19 @@ def _is_divergence(value: Value) -> bool:
 
 def _is_between_normals(total: Value) -> bool:
     """log(s / s0) + (s0^2 + (m0 - m)^2) / (2 s^2) - 1/2, whatever the scale."""
-    numbers = [t.number for t in total.args if t.number is not None]
+    parts = [stripped(t) for t in total.args]
     squares = [
         part
-        for term in total.args
+        for term in parts
         if term.op == "div"
         for part in walk(term.args[0])
         if part.op == "pow" and part.args[1].number == 2 and is_difference(part.args[0])
     ]
-    return len(total.args) > 2 and bool(squares) and any(n < 0 for n in numbers)
+    constant = any(
+        (t.number or 0) < 0 or (t.op == "neg" and any(f.number for f in factors(t)))
+        for t in total.args
+    )
+    return len(parts) > 2 and bool(squares) and constant
 
 
 def _logarithms_of(value: Value) -> list[Value]:

@@ -178,6 +178,8 @@ class Loop:
     carried: dict[Any, Carried] = field(default_factory=dict)
     # what variables are where a `break` leaves the loop
     broken: list[dict[Any, Value]] = field(default_factory=list)
+    # what variables hold that are only changed where a `break` or a `return` leaves the loop
+    unchanged: dict[Value, Value] = field(default_factory=dict)
     # variables that the body makes from themselves and that do not exist before it
     unbound: set[str] = field(default_factory=set)
 

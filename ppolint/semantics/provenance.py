@@ -23,6 +23,8 @@ _SAYS = {
     REWARD: re.compile(r"(?i)rew(ard)?s?(?![a-z])"),
     DONE: re.compile(r"(?i)done|over|terminal|terminated|end(ed)?$|firsts?$"),
 }
+# And those to what it tells beside what it shows.
+_UNSEEN = re.compile(r"(?i)^_|info|cost|trunc|score|len|success")
 _ACTS = frozenset({"step", "act"})  # where it replies nothing
 _REPLIES = frozenset({"recv", "step_wait"})
 # What the parts of a reply are called, where it is one object or a dict.
@@ -56,6 +58,8 @@ class Steps:
     merged: frozenset[Value] = frozenset()
     # The third parts of replies that the next step is given: what a solver has reached, no flag.
     given_back: frozenset[Value] = frozenset()
+    # The parts of replies in an order of their own, by what they are called.
+    reordered: dict[Value, str | None] = field(default_factory=dict)
 
 
 def steps_of(file: FileModel) -> Steps:
@@ -100,6 +104,7 @@ def find_steps(file: FileModel) -> Steps:
         for arg in call.args[1:]:
             for part in (arg, *literal_members(arg.core)):  # step([action])
                 actions.update(v for v in walk(part.core, through_calls=True) if _may_be_action(v))
+    reordered = _reordered(file, calls)
     shown: dict[Value, str] = {}
     if not any(call.args[0].data in _STEPS for call in calls if call.args[0].op == "attr"):
         shown, looks, environments = _shown_apart(file)
@@ -107,8 +112,32 @@ def find_steps(file: FileModel) -> Steps:
             calls, actions = [*looks], _given_to_steps(file, environments)
     return Steps(
         tuple(calls), frozenset(actions), frozenset(five), shown, frozenset(kept), frozenset(merged),
-        frozenset(part for call in calls for part in _given_back(file, call)),
+        frozenset(part for call in calls for part in _given_back(file, call)), reordered,
     )  # fmt: skip
+
+
+def _reordered(file: FileModel, calls: list[Value]) -> dict[Value, str | None]:
+    """The parts of replies that do not come in Gym's order, with their roles: what the variables are
+    called says which is the reward, which the end of an episode, and what was not observed."""
+    named: dict[Value, dict[int, str]] = {call: {} for call in calls}
+    for event in file.events if calls else ():
+        core = event.value.core if event.kind == "bind" and event.value is not None else None
+        if core is not None and core.op == "item" and core.args[0].core in named:
+            number = core.args[1].number
+            if isinstance(number, int):
+                named[core.args[0].core].setdefault(number, str(event.key))
+    out: dict[Value, str | None] = {}
+    for call, names in named.items():
+        at = {role: [n for n in names if says.search(names[n])] for role, says in _SAYS.items()}
+        if len(at[REWARD]) != 1 or (at[REWARD] == [1] and (not at[DONE] or 2 in at[DONE])):
+            continue
+        for user in file.users(call):
+            number = user.args[1].number if user.op == "item" else None
+            if isinstance(number, int) and user.args[0].core is call:
+                said = [role for role, places in at.items() if number in places]
+                unseen = _UNSEEN.search(names.get(number, "_"))
+                out[user] = said[0] if said else None if unseen else OBSERVATION
+    return out
 
 
 def _given_back(file: FileModel, call: Value) -> list[Value]:
@@ -266,6 +295,7 @@ class Provenance:
         self.shown = steps.shown
         self.kept = steps.kept
         self.given_back = steps.given_back
+        self.reordered = steps.reordered
         self._memo: dict[Value, frozenset[str]] = {}
         self._observations: dict[Value, bool] = {}
 
@@ -280,8 +310,9 @@ class Provenance:
     def _roles(self, core: Value) -> frozenset[str]:
         if core.op in ("phi", "after", "where"):
             parts = core.args[1:] if core.op == "where" else core.args
-            if self._is_own_reward(core, parts):
-                return frozenset({REWARD})
+            if self._is_chosen_by_end(core, parts):
+                mask = {part.number for part in parts} <= {0, 1}
+                return frozenset({DONE if mask else REWARD})
             if self._is_discount(core):
                 return frozenset({DONE})
             return frozenset().union(*(self.roles(p) for p in parts))
@@ -326,9 +357,10 @@ class Provenance:
             return frozenset({POLICY})
         return frozenset()
 
-    def _is_own_reward(self, core: Value, parts: tuple[Value, ...]) -> bool:
-        """Whether a number is chosen by the end of an episode: `-10 if done else 1`, no mask."""
-        if any(part.number is None for part in parts) or {p.number for p in parts} <= {0, 1}:
+    def _is_chosen_by_end(self, core: Value, parts: tuple[Value, ...]) -> bool:
+        """Whether a number is chosen by the end of an episode: a mask, or a reward of the program's
+        own, `-10 if done else 1`."""
+        if any(part.number is None for part in parts):
             return False
         tests = core.args[:1] if core.op == "where" else self.file.values.tests.get(core, ())
         return any(DONE in self.roles(test) for test in tests)
@@ -368,6 +400,8 @@ class Provenance:
     def _step_part(self, value: Value) -> str | None:
         if self.shown:
             return self.shown.get(value)
+        if value in self.reordered:
+            return self.reordered[value]
         if value.op == "item" and value.args[0].core in self.steps:
             index = value.args[1].number
             if index == 0:
@@ -461,7 +495,8 @@ class Provenance:
         for carried in self.file.loops[bit].carried.values():
             if carried.start is core or carried.start.core is core:
                 return [carried.init, carried.step]
-        return []
+        kept = self.file.loops[bit].unchanged.get(core)
+        return [] if kept is None else [kept]
 
     def _accumulates(self, core: Value) -> bool:
         """Whether a value adds to what the variable held before, or is the best yet: no single step."""

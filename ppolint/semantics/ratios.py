@@ -282,11 +282,22 @@ def log_prob_evidence(value: Value) -> bool:
             return True
         if part.op == "div" and _is_scaled_square(*part.args):
             return True
+        if part.op == "pow" and part.args[1].number == 2 and _is_scaled(part.args[0].core):
+            return True
         if part.op == "log" and any(
             p.op == "fn" and p.data in ("gather", "softmax", "take_along_dim") for p in walk(part)
         ):
             return True
     return False
+
+
+def _is_scaled(value: Value) -> bool:
+    """(x - mean) / standard deviation."""
+    return (
+        value.op == "div"
+        and value.args[1].core.number is None
+        and is_difference(value.args[0])
+    )
 
 
 def _is_scaled_square(above: Value, below: Value) -> bool:

@@ -151,6 +151,8 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
             return GAE, tuple(invariant), True
         if not certain and temporal_difference(form.rest, _masked_discounts(form, mask)):
             return GAE, tuple(invariant), True  # lambda alone: the discount is in the masks
+        if not certain and _is_undiscounted_error(form.rest):
+            return GAE, tuple(invariant), False  # lambda alone: the discount is 1
         return RETURNS, tuple(invariant), False
     return None
 
@@ -364,6 +366,20 @@ def _is_advantage(rest: Iterable[Value]) -> bool:
         _container(f) for t in flat if t.op == "mul" for f in t.args for f in alternatives(f)
     }
     return bool((negative & positive) - {None})
+
+
+def _is_undiscounted_error(rest: Iterable[Value]) -> bool:
+    """Whether the rest is r + V' - V, with V' and V from one array."""
+    flat = [t for r in rest for t in _flat(r)]
+    values = {_container(t.args[0]) for t in flat if t.op == "neg"} - {None}
+    positive = [t for t in flat if t.op != "neg"]
+    next_values = [
+        t
+        for t in positive
+        for option in (t.args[1:] if t.op == "where" else alternatives(t))
+        if _container(option) in values
+    ]
+    return bool(next_values) and len(positive) > len(next_values)
 
 
 def _container(value: Value) -> Value | None:

@@ -182,11 +182,28 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         )
         if place is None or _is_backed_up(file, loop, start):
             continue
+        stored = _is_kept(file, loop, carried)
+        if not stored and _is_of_last_steps(file, loop):
+            continue
         if loop.frame.module.main:
             # a helper of another file that does one step: it is no recursion without the loop
             place = file.here(*place)
-        return Recursion(*known, *place, stored=_is_kept(file, loop, carried))
+        return Recursion(*known, *place, stored=stored)
     return None
+
+
+def _is_of_last_steps(file: FileModel, loop: Loop) -> bool:
+    """Whether a loop goes over a deque of so many steps: the n-step target of a replay memory, where
+    only the sum for the first of them is wanted."""
+    if loop.iterable is None:
+        return False
+    for part in walk(loop.iterable, through_calls=True):
+        held = file.resolve(part) if part.op == "attr" else [part]
+        for made in held:
+            kind = getattr(made.data, "kind", None) if made.op == "alloc" else None
+            if kind == "deque" and made.data.items:  # type: ignore[attr-defined]
+                return True
+    return False
 
 
 def _to_go(
@@ -330,10 +347,25 @@ def _cells(file: FileModel, known_nodes: set[int]) -> Iterator[Recursion]:
             found = _cell_recursion(file, event, cell, value, is_cell, loop)
             if found is None:
                 continue
-            if id(found.node) not in known_nodes:
+            if id(found.node) not in known_nodes and not _is_moved(file, cell, is_cell, loop):
                 seen.add(place)
                 yield found
             break
+
+
+def _is_moved(file: FileModel, cell: _Cell, is_cell: Callable, loop: Loop) -> bool:
+    """Whether the cell that is added is emptied in the same loop: a reward that moves to the step
+    before, of a step that does not count."""
+    for event in file.events:
+        if event.kind != "store" or event.base is None or not event.site.in_loop(loop):
+            continue
+        if event.base.core is cell.container and cell.field is None:
+            left = event.value.core
+            emptied = left.args[1:] if left.op == "where" else (left,)
+            if any(a.number == 0 or (a.dotted or "").endswith(".nan") for a in emptied):
+                if is_cell(file.values.make("item", (cell.container, event.key)).core):
+                    return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,11 +317,6 @@ class Statements(Definitions, Modules, Unrolling):
             step = state[key]
             broken = [v for names in loop.broken if (v := names.get(key, step)) is not step]
             broken = [v for v in broken if not _is_start(v, loop)]
-            if _is_start(step, loop):
-                state[key] = (
-                    values.make("after", (init, values.phi(broken)), loop.bit) if broken else init
-                )
-                continue
             name = key if isinstance(key, str) else key[1]
             start = values.make(
                 "carry",
@@ -329,6 +324,12 @@ class Statements(Definitions, Modules, Unrolling):
                 (loop.bit, name),
                 loops=loop.mask,
             )
+            if _is_start(step, loop):
+                loop.unchanged[start] = init
+                state[key] = (
+                    values.make("after", (init, values.phi(broken)), loop.bit) if broken else init
+                )
+                continue
             node, site = self._last_assignment(name, loop)
             loop.carried[key] = Carried(key, loop, start, init, step, node, site)
             last = values.phi([step, *broken])

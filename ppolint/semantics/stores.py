@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _UPDATES = frozenset({"copy_", "lerp_", "mul_", "add_", "sub_", "div_", "addcmul_"})
+_CONVERSIONS = frozenset({"to", "cpu", "cuda", "numpy", "items", "values", "keys", "get", "copy"})
 _OF_POLICY = re.compile(
     r"(?i)log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|advantages?)(_|$)"
 )
@@ -74,7 +75,9 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
         transitions = [
             c
             for c in filled
-            if len(c.roles) >= 3 or _holds_tuples(c) or (ring and len(named[c.name]) >= 3)
+            if len(c.roles) >= 3
+            or (_holds_tuples(c) and not _is_called(file, c))
+            or (ring and len(named[c.name]) >= 3)
         ]
         if not (sampled or ring):
             transitions = [c for c in transitions if not _is_window(file, c)]
@@ -290,6 +293,20 @@ def _holds_tuples(container: Container) -> bool:
             ):
                 return True
     return False
+
+
+def _is_called(file: FileModel, container: Container) -> bool:
+    """Whether methods are called on what is in a container: agents or workers, no records."""
+    core = container.value.core
+    return any(
+        event.kind == "method"
+        and event.base is not None
+        and event.base.core.op in ("item", "elem")
+        and event.base.core.args[0].core is core
+        and not event.key.startswith("_")
+        and event.key not in _CONVERSIONS
+        for event in file.events
+    )
 
 
 def _methods(file: FileModel, cls: Class) -> set[int]:

@@ -136,6 +136,11 @@ class Subscripts:
                 )
                 parts = (counter, core.args[0])
             return self.values.make("tuple", tuple(self.element(p, loop) for p in parts))
+        columns = _columns_of_loader(core)
+        if columns:  # rows of each tensor: the numbers stay what they were computed from
+            return self.values.make(
+                "tuple", tuple(self.values.make("wrap", (c,), "rows") for c in columns)
+            )
         return self.values.make("elem", (core,), loop.bit, loops=loop.mask)
 
 
@@ -146,6 +151,19 @@ def string_key(index: Value) -> Any:
     if index.op == "tuple" and index.args and all(a.string is not None for a in index.args):
         return tuple(a.string for a in index.args)
     return None
+
+
+def _columns_of_loader(core: Value) -> tuple[Value, ...]:
+    """The tensors of `DataLoader(TensorDataset(x, y), ...)`."""
+    if core.op != "call" or len(core.args) < 2:
+        return ()
+    dataset = core.args[1].core
+    if (core.args[0].dotted or "") != "torch.utils.data.DataLoader" or dataset.op != "call":
+        return ()
+    site = dataset.data
+    known = dataset.args[0].dotted == "torch.utils.data.TensorDataset"
+    whole = not getattr(site, "star", True) and len(dataset.args) > 2
+    return dataset.args[1:] if known and whole else ()
 
 
 def _repeats_one_number(base: Value) -> bool:
