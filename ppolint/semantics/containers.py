@@ -283,6 +283,15 @@ class Containers:
                 # a field of a structured array
                 return source, (*key, field_name), owner, field_name
             return None, (), None, ""
+        if core.op == "elem" and core not in self._open:
+            # of a list of containers, or of those of them that a condition holds for
+            whole = core.args[0].core
+            chosen = whole.args[0].core if whole.op == "comp" else whole
+            self._open.add(core)
+            found = self._identity(chosen if chosen.op == "elem" else whole)
+            self._open.discard(core)
+            rows = found[0] is not None and _element(found[0]) is not found[0]
+            return found if rows else (None, (), None, "")
         if core in self.entered:
             base, name = self.entered[core]
             _, key, owner, _ = self._identity(base)
@@ -483,6 +492,12 @@ def _adds_up(event: Event) -> bool:
     return any(t.op == "item" and t.args[0].core is event.base.core for t in value.args)
 
 
+def _is_of_element(core: Value, loop: int) -> bool:
+    while core.op in ("item", "attr"):
+        core = core.args[0].core
+    return core.op == "elem" and core.data == loop
+
+
 def is_reply(file: FileModel, container: Container) -> bool:
     """Whether a container gathers one step's replies of several environments.
 
@@ -490,6 +505,8 @@ def is_reply(file: FileModel, container: Container) -> bool:
     """
     for fill in container.fills:
         loops = fill.site.loops()
+        if loops and fill.base is not None and _is_of_element(fill.base.core, loops[-1].bit):
+            continue  # one container for each environment
         for call in steps_of(file).calls:
             site = file.call_site(call).site
             receiver = call.args[0]

@@ -69,8 +69,22 @@ def _keyed_fills(file: FileModel, cls: Class) -> Iterator[Event]:
         function = event.site.frame.function
         if function is None or id(function.node) not in nodes:
             continue
-        if _is_keyed(file, cls, event.base.core):
+        if _is_keyed(file, cls, event.base.core) or _is_given_whole(file, cls, event):
             yield event
+
+
+def _is_given_whole(file: FileModel, cls: Class, event: Event) -> bool:
+    """Whether a list of `self` gets a record as it is given, or a dict made of one entry by entry."""
+    if event.key != "append" or not event.args or event.base is None:
+        return False
+    base, value = event.base.core, event.args[-1].core
+    if base.op != "attr" or file.class_of(base.args[0]) is not cls:
+        return False
+    if value.op == "comp":
+        entries = value.args[1].core
+        of_dict = entries.op == "call" and entries.args[0].op == "attr"
+        value = entries.args[0].args[0].core if of_dict else value
+    return value.op == "param"
 
 
 def _is_keyed(file: FileModel, cls: Class, core: Value) -> bool:

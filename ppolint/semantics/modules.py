@@ -68,7 +68,21 @@ class Modules:
         if module is not None and module.frame is not None and module.frame is not self.frame:
             for name, value in module.frame.env.items():
                 if isinstance(name, str) and not name.startswith("_"):
-                    self.frame.env.setdefault(name, value)
+                    self.frame.env.setdefault(name, self._seen_from_here(value, base, module.path))
+
+    def _seen_from_here(self, value: Value, base: str, path: str) -> Value:
+        """A name that the module `base` imports relative to itself, as it is called here."""
+        dotted = value.dotted or ""
+        if not dotted.startswith("."):
+            return value
+        name = dotted.lstrip(".")
+        up = len(dotted) - len(name) - path.endswith("__init__.py")
+        package = base
+        for _ in range(up):
+            package, _, last = package.rpartition(".")
+            if not last or not package:
+                return value
+        return self.values.ref(f"{package}.{name}")
 
     # -- other files of the project ---------------------------------------------------------
     def resolved(self, value: Value) -> Value:

@@ -161,14 +161,33 @@ class Project:
             self._trees.popitem(last=False)
         return tree
 
-    def handed_on(self, path: str, name: str) -> str | None:
-        """`.td.discount` for the name `discount` in a package with `from .td import discount`."""
+    def handed_on(
+        self, path: str, name: str, asked: frozenset[str] = frozenset()
+    ) -> str | None:
+        """`.td.discount` for the name `discount` in a package with `from .td import discount`, or
+        `from .td import *` where that has it; `asked`: packages that wait for an answer."""
         if os.path.basename(path) != "__init__.py":
             return None
         sources = self.__dict__.setdefault("_handed_on", {})
         if path not in sources:
             sources[path] = _handed_on(self.text(path, keep=False))
-        return sources[path].get(name)
+        found = sources[path].get(name)
+        if found is None and not name.startswith("*"):
+            asked = asked | {path}
+            for module in (m for key, m in sources[path].items() if key.startswith("*")):
+                located = self.locate(module, path)
+                if located is not None and not located[1] and located[0] not in asked:
+                    if self._offers(located[0], name, asked):
+                        return f"{module}{'' if module.endswith('.') else '.'}{name}"
+        return found
+
+    def _offers(self, path: str, name: str, asked: frozenset[str]) -> bool:
+        """Whether `from path import *` brings a name that is defined there, or handed on."""
+        if self.handed_on(path, name, asked) is not None:
+            return True
+        words = (f"\ndef {name}(", f"\nclass {name}(", f"\nclass {name}:")
+        text = self.text(path, keep=False)
+        return any(word in text for word in words)
 
     def is_beside(self, path: str, package: str) -> bool:
         """Whether two files are in one folder of the root: a package speaks of its own modules in
@@ -387,7 +406,9 @@ def _handed_on(text: str) -> dict[str, str]:
     for module, names in _NAMES_FROM.findall(text):
         for part in names.strip("()").split(","):
             words = part.partition("#")[0].split()
-            if words:
+            if words == ["*"]:
+                out[f"*{module}"] = module
+            elif words:
                 joiner = "" if module.endswith(".") else "."
                 out[words[-1]] = f"{module}{joiner}{words[0]}"
     return out

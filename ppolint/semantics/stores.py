@@ -21,9 +21,11 @@ from ppolint.semantics.experience import (
     named_roles,
 )
 from ppolint.semantics.handouts import (
+    has_advantages,
     has_policy_gradient,
     is_record_of_policy,
     record_fields,
+    unpacked_names,
 )
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.provenance import ACTION, POLICY, REWARD, literal_members
@@ -58,14 +60,17 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     several = len([n for n in named.values() if n]) >= 3
     opaque = len(fields) >= 3 and len(by_name) >= 3 and several
     store = [c for c in filled if len(named[c.name]) >= 3 and REWARD in named[c.name]]
-    store = [c for c in store if not _is_cut_from_its_end(file, c)]
+    store = [c for c in store if not (_is_cut_from_its_end(file, c) or _is_made_at_once(c))]
     told = any(
         LOG_PROB.search(c.name) and not is_figure(c.name) for c in filled
     )  # no log of scores keeps these
     if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
-    store = store or [c for c in filled if is_record_of_policy(file, c)]
-    if store and not sampled and not ring and not any(c.bounded for c in store):
+    store = store or [
+        c for c in filled if is_record_of_policy(file, c) and not _is_made_at_once(c)
+    ]
+    judged = [c for c in store if has_advantages(file, c)]
+    if judged or (store and not sampled and not ring and not any(c.bounded for c in store)):
         return assembled(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
     if not (seen or opaque) and not sampled and not ring:
         estimated = _estimated_from(file, cls, filled)
@@ -119,6 +124,12 @@ def _is_window(file: FileModel, container: Container) -> bool:
         or (user.op == "attr" and user.data == "popleft" and _is_read(file, user))
         for user in file.users(core)
     )
+
+
+def _is_made_at_once(container: Container) -> bool:
+    """Whether only the constructor fills a container: a data set of what was gathered before."""
+    functions = [fill.site.frame.function for fill in container.fills]
+    return all(f is not None and f.name == "__init__" for f in functions)
 
 
 def _is_cut_from_its_end(file: FileModel, container: Container) -> bool:
@@ -251,6 +262,9 @@ def _named_fields(file: FileModel, container: Container) -> set[str]:
         parts: tuple[Value, ...] = ()
         if core.op in ("tuple", "alloc"):
             parts = _members(core)
+            keys = () if _holds_lists(core) else record_fields(file, core)
+            if any(map(LOG_PROB.search, keys)) and any(REWARD in named_roles(k) for k in keys):
+                out.update(role for name in keys for role in named_roles(name))
         elif core.op == "call" and core.args[0].op in ("class", "ref", "call"):
             parts = core.args[1:]
         if core.op == "call":
@@ -265,7 +279,16 @@ def _named_fields(file: FileModel, container: Container) -> set[str]:
             for part in parts:
                 if part.core.op == "param":
                     out |= named_roles(str(part.core.data[1]))  # type: ignore[index]
+    names = unpacked_names(file, container)
+    if len(names) >= 4 and any(map(_OF_POLICY.search, names)) and _is_of_policy(file, names):
+        out.update(role for name in names for role in named_roles(name))
     return out
+
+
+def _holds_lists(record: Value) -> bool:
+    """Whether the entries of a dict are containers themselves: columns, and no step."""
+    entries = getattr(record.data, "entries", None) or {}
+    return any(value.core.op == "alloc" for value in entries.values())
 
 
 def _is_of_policy(file: FileModel, fields: tuple[str, ...]) -> bool:

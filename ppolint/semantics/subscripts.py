@@ -66,6 +66,8 @@ class Subscripts:
                 return v.make("wrap", (base,), "index")
         elif _reshaping(v, index):
             return v.make("wrap", (base,), "index")
+        elif _turns_rows(v, index):
+            return operations.flip(v, base)
         return v.make("item", (base, index))
 
     def _middle(self, three: tuple[Value, ...]) -> Value:
@@ -173,6 +175,15 @@ def _repeats_one_number(base: Value) -> bool:
     if base.op == "mul":
         return any(part.op == "wrap" and part.data == "ones_like" for part in base.args)
     return base.op == "wrap" and base.data == "full_like"
+
+
+def _turns_rows(v: Values, index: Value) -> bool:
+    """Whether an index only turns the first dimension around: [::-1, :]."""
+    if index.op != "tuple" or not index.args or index.args[0].op != "slice":
+        return False
+    lo, hi, step = index.args[0].args
+    rest = v.make("tuple", index.args[1:])
+    return step.number == -1 and lo is v.none and hi is v.none and _reshaping(v, rest)
 
 
 def _reshaping(v: Values, index: Value) -> bool:
