@@ -204,8 +204,7 @@ def _product(value: Value) -> list[Value]:
 def _is_of_ring(rewards: Value) -> bool:
     """Whether rewards are fetched from a ring: the n-step target of a replay memory."""
     return any(
-        part.op == "item"
-        and any(p.op == "fn" and p.data == "Modulo" for p in walk(part.args[1]))
+        part.op == "item" and any(p.op == "fn" and p.data == "Modulo" for p in walk(part.args[1]))
         for part in walk(rewards)
     )
 

@@ -8,6 +8,7 @@ list of events. Statements are in `statements.py`, expressions in `expressions.p
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ppolint.semantics.project import Project
 
 
+_BUILTINS = frozenset(dir(builtins))
 # Names that everybody gives to these modules, for files that get them through `import *`.
 _CONVENTIONAL = {
     "torch": "torch",
@@ -154,6 +156,8 @@ class Evaluator(Statements, Expressions, Calls):
         module = self.frame.module.frame
         if module is not None and "*" in module.env and name in _CONVENTIONAL:
             return self.values.ref(_CONVENTIONAL[name])
+        if module is not None and "*" in module.env and name not in _BUILTINS:
+            return self.from_stars(name, module) or self.values.ref(f"builtins.{name}")
         return self.values.ref(f"builtins.{name}")
 
     def bind(self, name: str, value: Value, node: Any) -> None:

@@ -180,7 +180,9 @@ def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
         records = [record_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
         records = [] if container.roles else [fields for fields in records if _is_judged(fields)]
         loops = {loop for fill in container.fills for loop in fill.site.loops()}
-        if loops and any(_has_sampled_action(fill.args[-1]) for fill in container.fills if fill.args):
+        if loops and any(
+            _has_sampled_action(fill.args[-1]) for fill in container.fills if fill.args
+        ):
             found.append(container)
         elif any(_CRITIC.search(name) for fields in records for name in fields) or (
             records and any(_is_emptied(file, container, loop) for loop in loops)

@@ -64,11 +64,26 @@ class Modules:
 
     def _import_star(self, base: str) -> None:
         self.frame.env.setdefault("*", self.values.ref(base))
+        self.frame.env[f"*{base}"] = self.values.ref(base)
         module = self.module_named(base)
         if module is not None and module.frame is not None and module.frame is not self.frame:
             for name, value in module.frame.env.items():
                 if isinstance(name, str) and not name.startswith("_"):
                     self.frame.env.setdefault(name, self._seen_from_here(value, base, module.path))
+
+    def from_stars(self, name: str, frame: Frame) -> Value | None:
+        """What `name` is in a module that imports everything from packages which only hand on what
+        their modules define: such a package is not evaluated."""
+        project = self.project
+        for key, star in frame.env.items() if project is not None else ():
+            if not (isinstance(key, str) and key.startswith("*") and key != "*"):
+                continue
+            located = project.locate(star.dotted, frame.module.path)  # type: ignore[union-attr]
+            if located is not None and not located[1]:
+                source = project.handed_on(located[0], name)  # type: ignore[union-attr]
+                if source is not None and source.startswith(".") and source[1:2] != ".":
+                    return self.resolved(self.values.ref(f"{star.dotted}{source}"))
+        return None
 
     def _seen_from_here(self, value: Value, base: str, path: str) -> Value:
         """A name that the module `base` imports relative to itself, as it is called here."""

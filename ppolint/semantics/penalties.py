@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,6 @@ from ppolint.semantics.values import Value, factors, terms, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
-
-# What libraries call a divergence: kl, kl_divergence, kl_pq, mean_kl.
-_KL = re.compile(r"(^|_)kl(d|_|$)")
 
 
 def penalised_sums(file: FileModel) -> Iterator[tuple[Value, Value]]:
@@ -60,7 +56,30 @@ def _penalised(value: Value) -> Value | None:
         logarithm = _signed(ratio.args[0])
         opposite = {(not negative, term) for negative, term in logarithm}
         penalty = any(gap in (logarithm, opposite) for gap in gaps)
+    if ratio is not None and not penalty:
+        scaled = [parts for parts in map(loss_factors, _expanded(value)) if len(parts) > 1]
+        penalty = any(_is_of_both(part, ratio) for parts in scaled for part in parts)
     return ratio if penalty else None
+
+
+def _is_of_both(value: Value, ratio: Value) -> bool:
+    """Whether the one who says what two policies think of an action is asked for something about
+    both: density.log_prob(a, new) - density.log_prob(a, old), and density.between(old, new)."""
+    if value.op != "call" or value.args[0].op != "attr" or len(value.args) < 3:
+        return False
+    asked = value.args[0].args[0].core
+    answers = [
+        part
+        for part in walk(ratio)
+        if part.op == "call" and part.args[0].op == "attr" and part.args[0].args[0].core is asked
+    ]
+    for one in answers:
+        for other in answers:
+            if one is not other and one.args[0] is other.args[0]:
+                own = {a.core for a in one.args[1:]} - {a.core for a in other.args[1:]}
+                if own and any(a.core in own for a in value.args[1:]):
+                    return True
+    return False
 
 
 def _is_of_same_question(value: Value) -> bool:
@@ -109,7 +128,7 @@ def _is_divergence(value: Value) -> bool:
     if core.op == "call":
         callee = core.args[0]
         name = callee.dotted or str(callee.data if callee.op == "attr" else "")
-        if _KL.search(name.rpartition(".")[2]):
+        if name.rpartition(".")[2] in ("kl_divergence", "kl"):
             return True
     if core.op == "fn" and core.data == "kl_div":
         return True

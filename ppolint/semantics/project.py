@@ -45,8 +45,8 @@ OTHER_FRAMEWORKS = frozenset(
 _RELEVANT = (
     *(
         re.compile(rf"{word}(?<!\w{word})(?!\w)")
-        for word in "lfilter reversed clamp clip exp hardtanh minimum flip cumsum torchrl tensordict "
-        "LightningModule".split()
+        for word in "lfilter reversed clamp clip exp hardtanh minimum flip cumsum kl_divergence torchrl "
+        "tensordict LightningModule".split()
     ),
     re.compile(r"\[::-1\]"),
     re.compile(r"-1\s*,\s*-1\s*\)"),
@@ -161,9 +161,7 @@ class Project:
             self._trees.popitem(last=False)
         return tree
 
-    def handed_on(
-        self, path: str, name: str, asked: frozenset[str] = frozenset()
-    ) -> str | None:
+    def handed_on(self, path: str, name: str, asked: frozenset[str] = frozenset()) -> str | None:
         """`.td.discount` for the name `discount` in a package with `from .td import discount`, or
         `from .td import *` where that has it; `asked`: packages that wait for an answer."""
         if os.path.basename(path) != "__init__.py":
@@ -178,6 +176,7 @@ class Project:
                 located = self.locate(module, path)
                 if located is not None and not located[1] and located[0] not in asked:
                     if self._offers(located[0], name, asked):
+                        module = _within(os.path.dirname(path), located[0]) or module
                         return f"{module}{'' if module.endswith('.') else '.'}{name}"
         return found
 
@@ -398,6 +397,14 @@ def _import_statements(text: str) -> Iterator[re.Match[str]]:
         match = _IMPORT.match(text, text.rfind("\n", 0, at) + 1, after)
         if match is not None:
             yield match
+
+
+def _within(folder: str, path: str) -> str | None:
+    """`.sub.module` for a file below a package's folder; None for one elsewhere."""
+    if not path.startswith(folder + os.sep):
+        return None
+    parts = path[len(folder) + 1 :].removesuffix(".py").split(os.sep)
+    return "." + ".".join(part for part in parts if part != "__init__")
 
 
 def _handed_on(text: str) -> dict[str, str]:

@@ -293,11 +293,7 @@ def log_prob_evidence(value: Value) -> bool:
 
 def _is_scaled(value: Value) -> bool:
     """(x - mean) / standard deviation."""
-    return (
-        value.op == "div"
-        and value.args[1].core.number is None
-        and is_difference(value.args[0])
-    )
+    return value.op == "div" and value.args[1].core.number is None and is_difference(value.args[0])
 
 
 def _is_scaled_square(above: Value, below: Value) -> bool:

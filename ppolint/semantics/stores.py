@@ -66,9 +66,7 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
     )  # no log of scores keeps these
     if REWARD in by_name and (POLICY in roles or told) and len(fields) >= 2:
         seen = True
-    store = store or [
-        c for c in filled if is_record_of_policy(file, c) and not _is_made_at_once(c)
-    ]
+    store = store or [c for c in filled if is_record_of_policy(file, c) and not _is_made_at_once(c)]
     judged = [c for c in store if has_advantages(file, c)]
     if judged or (store and not sampled and not ring and not any(c.bounded for c in store)):
         return assembled(file, "buffer" if _is_dedicated(file, cls) else "lists", store, cls)
@@ -138,9 +136,7 @@ def _is_cut_from_its_end(file: FileModel, container: Container) -> bool:
     core = container.value.core
     grown = [user for user in file.users(core) if user.op == "fn" and user.data == "cat"]
     return any(
-        user.op == "item"
-        and user.args[1].op == "slice"
-        and (user.args[1].args[0].number or 0) < 0
+        user.op == "item" and user.args[1].op == "slice" and (user.args[1].args[0].number or 0) < 0
         for whole in (core, *grown)
         for user in file.users(whole)
     )

@@ -27,6 +27,6 @@ def test_a_value_that_is_used_twice_at_each_step_is_looked_at_once() -> None:
     rewards = [e.value.core for e in file.events if e.kind == "bind" and e.key == "x"]
     calls = [e.value for e in file.events if e.value is not None and e.value.op == "call"]
     steps = SimpleNamespace(
-        calls=calls, five=(), actions=(), shown={}, kept=(), merged=(), given_back=()
+        calls=calls, five=(), actions=(), shown={}, kept=(), merged=(), given_back=(), reordered={}
     )
     assert _Looked(file, steps).roles(rewards[-1]) in (frozenset(), frozenset({"reward"}))
