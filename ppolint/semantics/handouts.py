@@ -135,15 +135,13 @@ def _has_sampled_action(value: Value) -> bool:
 def unpacked_names(file: FileModel, container: Container) -> tuple[str, ...]:
     """The variables that a record of a container is taken apart to, or the columns of all of them:
     `states, actions, log_probs = zip(*self.steps)`; of several lists the one with most names."""
-    names: dict[Value, dict[str, None]] = {}
-    for event in file.events:
-        if event.kind != "bind" or event.value.core.op != "item":
-            continue
-        whole, index = event.value.core.args[0].core, event.value.core.args[1]
-        if isinstance(index.number, int) and _is_taken_from(whole, container.value.core):
-            if str(event.key).strip("_"):
-                names.setdefault(whole, {})[str(event.key)] = None
-    return tuple(max(names.values(), key=len, default=()))
+    core = container.value.core
+    named = [
+        {name for name in places.values() if name.strip("_")}
+        for whole, places in file.taken_apart.items()
+        if len(places) > 2 and _is_taken_from(whole, core)
+    ]
+    return tuple(sorted(max(named, key=len, default=())))
 
 
 def _is_getter(callee: Value) -> bool:

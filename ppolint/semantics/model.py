@@ -235,6 +235,19 @@ class FileModel:
             if value.op == "wrap" and value.data in ("detach", "detach_", "data")
         )
 
+    @cached_property
+    def taken_apart(self) -> dict[Value, dict[int, str]]:
+        """The variables that the parts of a value are bound to, by their places:
+        `a, b = x` gives {x: {0: "a", 1: "b"}}; the first ones, where there are several."""
+        table: dict[Value, dict[int, str]] = {}
+        for event in self.events:
+            core = event.value.core if event.kind == "bind" else None
+            if core is not None and core.op == "item":
+                place = core.args[1].number
+                if isinstance(place, int):
+                    table.setdefault(core.args[0].core, {}).setdefault(place, str(event.key))
+        return table
+
     def users(self, value: Value) -> list[Value]:
         """The values in normal form that are directly computed from `value`."""
         return self._users.get(value.core, [])

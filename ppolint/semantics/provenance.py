@@ -119,15 +119,9 @@ def find_steps(file: FileModel) -> Steps:
 def _reordered(file: FileModel, calls: list[Value]) -> dict[Value, str | None]:
     """The parts of replies that do not come in Gym's order, with their roles: what the variables are
     called says which is the reward, which the end of an episode, and what was not observed."""
-    named: dict[Value, dict[int, str]] = {call: {} for call in calls}
-    for event in file.events if calls else ():
-        core = event.value.core if event.kind == "bind" and event.value is not None else None
-        if core is not None and core.op == "item" and core.args[0].core in named:
-            number = core.args[1].number
-            if isinstance(number, int):
-                named[core.args[0].core].setdefault(number, str(event.key))
     out: dict[Value, str | None] = {}
-    for call, names in named.items():
+    for call in calls:
+        names = file.taken_apart.get(call, {})
         at = {role: [n for n in names if says.search(names[n])] for role, says in _SAYS.items()}
         if len(at[REWARD]) != 1 or (at[REWARD] == [1] and (not at[DONE] or 2 in at[DONE])):
             continue
