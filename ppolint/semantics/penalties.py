@@ -92,7 +92,8 @@ def _is_of_same_question(value: Value) -> bool:
         if above is below or above.op != below.op:
             continue
         if above.op == "call" and above.args[0] is below.args[0]:
-            if any(a.core is b.core for a, b in zip(above.args[1:], below.args[1:])):
+            pairs = zip(above.args[1:], below.args[1:])
+            if any(a.core is b.core and a.core.op not in ("const", "bool") for a, b in pairs):
                 return True
         if above.op == "exp" and log_prob_evidence(above.args[0]):
             return True
