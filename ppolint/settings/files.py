@@ -186,18 +186,25 @@ _HINTS = (
 )  # fmt: skip
 
 
+# Folders of everything: what lies in them directly belongs to no project.
+_NO_PROJECTS = frozenset({os.path.expanduser("~"), os.path.abspath(os.sep)})
+
+
 class Roots:
     """The roots of projects, each folder of the tree looked into once.
 
     The root is the nearest folder, at or above it, with a `pyproject.toml` of a project or of ppolint, a
     `setup.py`, a `setup.cfg` or a `.git`. Without one it is the highest folder, not above the
     working directory, that has a README, a licence or a list of requirements; else the working
-    directory, when the folder is inside of it, else the folder itself.
+    directory, when the folder is inside of it. For a folder elsewhere it is the highest of those
+    above it with one of these, as far up as folders hold Python files or one of these, one in
+    between left out (`src`); else the highest of those with Python files.
     """
 
     def __init__(self) -> None:
         self._marked: dict[str, bool] = {}
         self._hinted: dict[str, bool] = {}
+        self._python: dict[str, bool] = {}
 
     def of(self, folder: str) -> str:
         """The root of the project that the absolute `folder` is in."""
@@ -213,13 +220,25 @@ class Roots:
         top = os.getcwd()
         inside = folder == top or folder.startswith(top.rstrip(os.sep) + os.sep)
         if not inside:
-            return folder
+            return self._guessed_elsewhere(folder)
         guess, current = top, folder
         while current != top:
             if self._asked(self._hinted, _has_hint, current):
                 guess = current
             current = os.path.dirname(current)
         return guess
+
+    def _guessed_elsewhere(self, folder: str) -> str:
+        hinted, python, bare, current = None, folder, 0, folder
+        while bare < 2 and current not in _NO_PROJECTS and current != os.path.dirname(current):
+            if self._asked(self._hinted, _has_hint, current):
+                hinted, bare = current, 0
+            elif self._asked(self._python, _has_python, current):
+                python, bare = (current, 0) if not bare else (python, 0)
+            else:
+                bare += 1
+            current = os.path.dirname(current)
+        return hinted or python
 
     @staticmethod
     def _asked(known: dict[str, bool], question: Callable[[str], bool], folder: str) -> bool:
@@ -236,6 +255,13 @@ def project_root(folder: str) -> str:
 def _has_hint(folder: str) -> bool:
     try:
         return any(name.lower().startswith(_HINTS) for name in os.listdir(folder))
+    except OSError:  # it vanished
+        return False
+
+
+def _has_python(folder: str) -> bool:
+    try:
+        return any(name.endswith(SUFFIXES) for name in os.listdir(folder))
     except OSError:  # it vanished
         return False
 

@@ -119,3 +119,25 @@ def test_the_root_of_a_project(tree: Path) -> None:
     assert project_root(str(tree / "src" / "out")) == str(tree)
     (tree / "src" / "setup.py").write_text("")
     assert project_root(str(tree / "src" / "out")) == str(tree / "src")
+
+
+def test_root_of_a_folder_elsewhere_is_where_its_project_begins(tmp_path, monkeypatch):
+    deep = tmp_path / "learner" / "src" / "parts"
+    deep.mkdir(parents=True)
+    for file in ("learner/README.md", "learner/run.py", "learner/src/parts/loss.py"):
+        (tmp_path / file).write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    seen = set()
+    for start in ("elsewhere", "."):
+        monkeypatch.chdir(tmp_path / start)
+        seen.add(project_root(str(deep)))
+    assert seen == {str(tmp_path / "learner")}
+
+
+def test_root_of_scripts_elsewhere_without_a_readme(tmp_path, monkeypatch):
+    (tmp_path / "scripts" / "parts").mkdir(parents=True)
+    (tmp_path / "scripts" / "run.py").write_text("")
+    (tmp_path / "scripts" / "parts" / "loss.py").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert project_root(str(tmp_path / "scripts" / "parts")) == str(tmp_path / "scripts")
