@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ppolint.semantics.containers import LENT, Container
 from ppolint.semantics.program import Class, Loop, Site
-from ppolint.semantics.provenance import literal_members, steps_of
+from ppolint.semantics.steps import literal_members, steps_of
 from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:

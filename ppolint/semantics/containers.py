@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ppolint.semantics.allocations import allocation, element_of
+from ppolint.semantics.fills import PARTS, adds_up, flattened, is_of_element, paired, whole_of
 from ppolint.semantics.program import AllocSite, Class, Event, Site
-from ppolint.semantics.provenance import POLICY, REWARD, Provenance, literal_members, steps_of
+from ppolint.semantics.provenance import Provenance
 from ppolint.semantics.scopes import children
+from ppolint.semantics.steps import POLICY, REWARD, literal_members, steps_of
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _PUSHES = frozenset({"append", "insert", "extend", "appendleft", "add", "push"})
-_ALLOCATORS = re.compile(
-    r"^(?:torch|numpy)\.(?:zeros|empty|ones|full|zeros_like|empty_like|ones_like|full_like|randn"
-    r"|Tensor|FloatTensor)$"
-)
-_NEW = frozenset({"new_zeros", "new_empty", "new_ones", "new_full", "new_tensor"})
 # What puts its last argument into a part of a tensor.
 _WRITERS = frozenset({"copy_", "fill_"})
 _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
-_PARTS = frozenset({"select", "narrow"})
-_MOVES = frozenset({"share_memory_", "pin_memory", "to", "cuda", "cpu", "float", "long", "double"})
-_LIKE = frozenset({"zeros_like", "empty_like", "ones_like", "full_like", "repeat"})
 # The first part of the key of a list that a network of another file has.
 LENT = "lent"
-_FACTORIES = frozenset({"list", "dict", "deque", "defaultdict"})
 
 
 @dataclass(eq=False, slots=True)
@@ -133,16 +125,16 @@ class Containers:
             if event.key in _PUSHES and event.args:
                 self._fill(event.base, event.args[-1], event, False)
             elif event.key in _WRITERS and event.args:
-                whole = _whole(event.base.core)
+                whole = whole_of(event.base.core)
                 if whole is not None:
                     self._fill(whole, event.args[0], event, True)
             elif event.key in _PLACED_WRITERS and len(event.args) >= 2:
                 self._fill(event.base, event.args[-1], event, True)
-        elif event.kind == "store" and event.key.string is None and not _adds_up(event):
+        elif event.kind == "store" and event.key.string is None and not adds_up(event):
             self._fill(event.base, event.value, event, True)
         elif event.kind == "augment" and event.key is None:
             source = self._identity(event.base.core)[0]
-            made = self._allocation(source) if source is not None else None
+            made = allocation(self.file, source) if source is not None else None
             if made is not None and not made[0]:  # an array is added to, not extended
                 self._fill(event.base, event.value, event, False)
         elif event.kind == "call" and event.base.op == "attr" and event.base.data in _PUSHES:
@@ -163,7 +155,7 @@ class Containers:
             self._fill(carries[0], parts[-1], event, True)
 
     def _fill(self, base: Value, value: Value, event: Event, array: bool) -> None:
-        for whole, put in _paired(base.core, value):
+        for whole, put in paired(base.core, value):
             for part in self._parts(whole):
                 container = self._container(part, array)
                 if container is not None:
@@ -187,7 +179,7 @@ class Containers:
             container.creation = self.file.here(event.node, event.site)
         core = value.core
         if core.op == "tuple" and (not array or len(core.args) > 2):
-            for part in _flattened(core):
+            for part in flattened(core):
                 container.roles |= self.provenance.roles(part)
         elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
             for part in core.data.items:
@@ -206,7 +198,7 @@ class Containers:
         source, key, owner, name = self._identity(core)
         if source is None:
             return None
-        made = self._allocation(source)
+        made = allocation(self.file, source)
         if made is None:
             return None
         is_array, creation, bounded = made
@@ -237,7 +229,7 @@ class Containers:
                     self._open.add(core)
                     found = self._identity(option.core)
                     self._open.discard(core)
-                    if found[0] is not None and self._allocation(found[0]) is not None:
+                    if found[0] is not None and allocation(self.file, found[0]) is not None:
                         return found
             return None, (), None, ""
         if core.op == "attr":
@@ -246,10 +238,10 @@ class Containers:
             name = str(core.data)
             if cls is None:
                 cls = self._only_class_with(base, name)
-            sources = [d for d in file.resolve(core) if self._allocation(d) is not None]
+            sources = [d for d in file.resolve(core) if allocation(self.file, d) is not None]
             if not sources and cls is not None:
                 made = [*cls.attributes.get(name, ()), *_constant(cls, name)]
-                sources = [d.core for d in made if self._allocation(d.core) is not None]
+                sources = [d.core for d in made if allocation(self.file, d.core) is not None]
             if not sources and cls is None:
                 sources = self._columns(base, name)
             if not sources or (cls is not None and self._is_replaced(cls, name)):
@@ -273,7 +265,7 @@ class Containers:
                 return (source, key, owner, name) if rows else (None, (), None, "")
             source, key, owner, name = self._identity(outer)
             if source is not None:
-                source = _element(source)
+                source = element_of(source)
             if source is not None and source.op == "alloc":
                 entries = source.data.entries or {}  # type: ignore[attr-defined]
                 inner = entries.get(field_name)
@@ -290,7 +282,7 @@ class Containers:
             self._open.add(core)
             found = self._identity(chosen if chosen.op == "elem" else whole)
             self._open.discard(core)
-            rows = found[0] is not None and _element(found[0]) is not found[0]
+            rows = found[0] is not None and element_of(found[0]) is not found[0]
             return found if rows else (None, (), None, "")
         if core in self.entered:
             base, name = self.entered[core]
@@ -302,9 +294,9 @@ class Containers:
             if core.args[0].data == "setdefault" and len(core.args) > 2:
                 source, key, owner, _ = self._identity(outer)
                 name = core.args[1].string or "*"
-                if source is not None and self._allocation(core.args[2].core) is not None:
+                if source is not None and allocation(self.file, core.args[2].core) is not None:
                     return source, (*key, name), owner, name
-            elif core.args[0].data in _PARTS:
+            elif core.args[0].data in PARTS:
                 return self._identity(outer)
         if core in self.assigned and core.op in ("alloc", "call", "fn"):
             base, name = self.assigned[core]
@@ -323,7 +315,9 @@ class Containers:
         """The container that a record of another file is given as `name`: `Rows(reward=[])`."""
         made = [v for v in self.file.resolve(base) if v.op == "call" and v.args[0].op == "ref"]
         given = [self.file.keywords(call).get(name) for call in made]
-        return [v.core for v in given if v is not None and self._allocation(v.core) is not None]
+        return [
+            v.core for v in given if v is not None and allocation(self.file, v.core) is not None
+        ]
 
     @cached_property
     def _literals(self) -> dict[Value, tuple[Value, str]]:
@@ -331,7 +325,7 @@ class Containers:
         out: dict[Value, tuple[Value, str]] = {}
         for value in self.file.of_op("alloc"):
             for name, inner in (value.data.entries or {}).items():  # type: ignore[attr-defined]
-                made = self._allocation(inner.core)
+                made = allocation(self.file, inner.core)
                 if made is not None and made[1] is not None and self._is_inside(made[1], value):
                     out[inner.core] = (value, name)
         return out
@@ -356,7 +350,7 @@ class Containers:
         having = [
             cls
             for cls in self.file.classes
-            if any(self._allocation(v.core) is not None for v in cls.attributes.get(name, ()))
+            if any(allocation(self.file, v.core) is not None for v in cls.attributes.get(name, ()))
         ]
         return having[0] if len(having) == 1 else None
 
@@ -374,77 +368,6 @@ class Containers:
             for value in cls.attributes.get(name, ())
         )
 
-    def is_array(self, core: Value) -> bool:
-        """Whether a value is a new array, also one in shared memory or on another device."""
-        core = _unmoved(core)
-        if core.op in ("phi", "where"):
-            parts = core.args[core.op == "where" :]
-            return all(self.is_array(part.core) for part in parts)
-        made = self._allocation(core) if core.op == "call" else None
-        return made is not None and made[0]
-
-    def _allocation(self, core: Value) -> tuple[bool, tuple[Any, Site] | None, bool] | None:
-        """(is an array, where it was made, has a bound) of a value that is a new container."""
-        core = _unmoved(core)
-        if core.op == "alloc":
-            site = core.data
-            assert isinstance(site, AllocSite)
-            bounded = site.kind == "deque" and bool(site.items)
-            return False, (site.node, site.site), bounded
-        if core.op == "comp":
-            made = self._allocation(_element(core)) if _element(core) is not core else None
-            places = self.file.places(core)
-            return (made[0], places[0] if places else made[1], made[2]) if made else None
-        if core.op == "call":
-            name = core.args[0].dotted or ""
-            if name == "dataclasses.field" and len(core.args) == 2:
-                factory = (core.args[1].dotted or "").rpartition(".")[2]
-                call = self.file.call_site(core)
-                return (False, (call.node, call.site), False) if factory in _FACTORIES else None
-            made_like = core.args[0].op == "attr" and core.args[0].data in _NEW
-            if made_like or _ALLOCATORS.match(name):
-                call = self.file.call_site(core)
-                return True, (call.node, call.site), False
-        if core.op == "fn" and core.data in _LIKE:
-            places = self.file.places(core)
-            return True, places[0] if places else None, False
-        if core.op == "fn" and core.data in ("cat", "stack"):
-            from ppolint.semantics.operations import elements
-
-            if not (elements(core) or ()):
-                places = self.file.places(core)
-                return True, places[0] if places else None, False
-        return None
-
-
-def _paired(core: Value, value: Value) -> list[tuple[Value, Value]]:
-    """What is filled with what: one by one, where a loop goes over containers that are written out,
-    `for kept, new in zip((states, rewards), (state, reward)): kept.append(new)`."""
-    wholes = _written_out(core)
-    if not wholes:
-        return [(core, value)]
-    values = _written_out(value.core) if value.core.data == core.data else ()
-    if len(values) != len(wholes):
-        return [(whole.core, value) for whole in wholes]
-    return list(zip((whole.core for whole in wholes), values))
-
-
-def _written_out(core: Value) -> tuple[Value, ...]:
-    """The members of the tuple or list that a value is an element of."""
-    iterable = core.args[0].core if core.op == "elem" else core
-    if iterable is core or iterable.op not in ("tuple", "alloc"):
-        return ()
-    return iterable.args if iterable.op == "tuple" else literal_members(iterable)
-
-
-def _flattened(core: Value) -> Iterator[Value]:
-    """The members of a tuple, and of the tuples in it: `(state, (reward, mask, *action))`."""
-    for part in core.args:
-        if part.core.op == "tuple":
-            yield from _flattened(part.core)
-        else:
-            yield part.args[0] if part.op == "fn" and part.data == "star" else part
-
 
 def is_network(cls: Class) -> bool:
     return any(base.startswith("torch.nn.") for base in cls.external_bases())
@@ -456,48 +379,6 @@ def _constant(cls: Class, name: str) -> tuple[Value, ...]:
     return () if value is None else (value,)
 
 
-def _element(core: Value) -> Value:
-    """What a comprehension makes of each element; of a dict, the values."""
-    if core.op != "comp":
-        return core
-    made = core.args[0].core
-    return made.args[1].core if made.op == "tuple" and len(made.args) == 2 else made
-
-
-def _unmoved(core: Value) -> Value:
-    """What is moved or cast: `torch.zeros(8)` of `torch.zeros(8).cuda()`."""
-    while True:
-        if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _MOVES:
-            core = core.args[0].args[0].core
-        elif core.op == "fn" and core.data in _MOVES:
-            core = core.args[0].core
-        else:
-            return core
-
-
-def _whole(core: Value) -> Value | None:
-    """The tensor that `x[t]` and `x.select(0, t)` are a part of."""
-    if core.op == "item":
-        return core.args[0].core
-    if core.op == "call" and core.args[0].op == "attr" and core.args[0].data in _PARTS:
-        return core
-    return None
-
-
-def _adds_up(event: Event) -> bool:
-    """Whether a cell is increased: a running total, of which only the last value is wanted."""
-    value = event.value.core
-    if value.op != "add" or event.base is None:
-        return False
-    return any(t.op == "item" and t.args[0].core is event.base.core for t in value.args)
-
-
-def _is_of_element(core: Value, loop: int) -> bool:
-    while core.op in ("item", "attr"):
-        core = core.args[0].core
-    return core.op == "elem" and core.data == loop
-
-
 def is_reply(file: FileModel, container: Container) -> bool:
     """Whether a container gathers one step's replies of several environments.
 
@@ -505,7 +386,7 @@ def is_reply(file: FileModel, container: Container) -> bool:
     """
     for fill in container.fills:
         loops = fill.site.loops()
-        if loops and fill.base is not None and _is_of_element(fill.base.core, loops[-1].bit):
+        if loops and fill.base is not None and is_of_element(fill.base.core, loops[-1].bit):
             continue  # one container for each environment
         for call in steps_of(file).calls:
             site = file.call_site(call).site

@@ -15,15 +15,8 @@ from ppolint.semantics.containers import Container
 from ppolint.semantics.experience import named_roles
 from ppolint.semantics.handouts import has_policy_gradient
 from ppolint.semantics.program import Event
-from ppolint.semantics.provenance import (
-    ACTION,
-    OBSERVATION,
-    POLICY,
-    REWARD,
-    literal_members,
-    steps_of,
-)
 from ppolint.semantics.ratios import is_log_prob
+from ppolint.semantics.steps import ACTION, OBSERVATION, POLICY, REWARD, literal_members, steps_of
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:

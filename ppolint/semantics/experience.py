@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.containers import Container
 from ppolint.semantics.program import Class, Site
-from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, POLICY, REWARD
+from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel

@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ppolint.semantics.allocations import is_array
 from ppolint.semantics.containers import Container, Containers
 from ppolint.semantics.experience import LOG_PROB, is_figure, named_roles
 from ppolint.semantics.instances import class_fields, tuple_fields
 from ppolint.semantics.program import AllocSite, Loop
-from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, REWARD, literal_members
 from ppolint.semantics.ratios import is_exponential_ratio, is_log_prob
+from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, REWARD, literal_members
 from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
     shared: dict[Value, bool] = {}
     for container in containers.table.values():
         for fill in container.fills:
-            if fill.args and containers.is_array(fill.args[-1].core):
+            if fill.args and is_array(containers.file, fill.args[-1].core):
                 shared[container.value.core] = True
     for value in file.of_op("alloc"):
         site: AllocSite = value.data  # type: ignore[assignment]
@@ -204,7 +205,7 @@ def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
         arrays = {
             key[-1] if isinstance(key, tuple) else key: inner  # nested keys of a TensorDict
             for key, inner in entries.items()
-            if containers.is_array(inner.core) or inner.core in shared
+            if is_array(containers.file, inner.core) or inner.core in shared
         }
         if len(arrays) < 4 or len(arrays) != len(entries) or not site.site.frame.module.main:
             continue

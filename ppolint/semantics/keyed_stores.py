@@ -17,7 +17,7 @@ import libcst as cst
 
 from ppolint.semantics.experience import LOG_PROB, Rollout, is_figure, named_roles
 from ppolint.semantics.program import Class, Event
-from ppolint.semantics.provenance import ACTION, DONE, OBSERVATION, POLICY, REWARD
+from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD
 from ppolint.semantics.stores import keeps_data
 from ppolint.semantics.values import Value
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from ppolint.semantics.names import Names
     from ppolint.semantics.pipeline import Pipeline
     from ppolint.semantics.project import Project
-    from ppolint.semantics.provenance import Steps
     from ppolint.semantics.recurrence import Recursion
+    from ppolint.semantics.steps import Steps
     from ppolint.semantics.surrogate import Surrogate
     from ppolint.source.file import Source
 
@@ -195,7 +195,7 @@ class FileModel:
     @cached_property
     def steps(self) -> Steps:
         """The calls that step environments."""
-        from ppolint.semantics.provenance import find_steps
+        from ppolint.semantics.steps import find_steps
 
         return find_steps(self)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ppolint.semantics.allocations import allocation
 from ppolint.semantics.consumption import is_ring, is_sampled_by_class, is_summed_up
 from ppolint.semantics.containers import Container, Containers
 from ppolint.semantics.experience import (
@@ -28,7 +29,7 @@ from ppolint.semantics.handouts import (
     unpacked_names,
 )
 from ppolint.semantics.program import Class, Event
-from ppolint.semantics.provenance import ACTION, POLICY, REWARD, literal_members
+from ppolint.semantics.steps import ACTION, POLICY, REWARD, literal_members
 from ppolint.semantics.values import Value, walk
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def declared(
         if name in names or any(_is_updated_from(value, name) for value in values):
             continue
         for value in values:
-            made = containers._allocation(value.core)
+            made = allocation(containers.file, value.core)
             if made is not None and any(_members(value)):
                 break  # a list that is written out, and that nothing is added to
             if made is not None and made[1] is not None and made[1][1].frame.function is not None:
@@ -222,7 +223,7 @@ def _arrays_of_dict(
     entries = {**(core.data.entries or {}), **containers.stored_entries.get(core, {})}  # type: ignore[attr-defined]
     out = []
     for name, value in entries.items():
-        made = containers._allocation(value.core)
+        made = allocation(containers.file, value.core)
         if made is not None and made[0] and isinstance(name, str):
             key = ("class", id(cls.node), attribute, name)
             out.append(Container(key, value, cls, name, made[1], True))
