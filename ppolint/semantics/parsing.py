@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import re
+import warnings
 
 import libcst as cst
 
@@ -14,6 +15,8 @@ from ppolint.semantics.nodes import slim
 # is 70 MB. Pieces start at definitions after an empty line: nothing above them is open there,
 # except in a string, and then the piece above is no Python.
 _START = re.compile(r"(?<=\n\n)(?:@|(?:def|class|async)\b)")
+_PREFIX = re.compile(r"^(?:parser|tokenizer) error: (?:error at \d+:\d+: )?")
+_ON_LINE = re.compile(r" on line \d+")
 _LARGE = 50_000
 _PIECE = 10_000
 
@@ -41,14 +44,12 @@ def parse(text: str) -> cst.Module:
         large = _of_pieces(text) if len(text) > _LARGE else None
         return large or cst.parse_module(text)
     except cst.ParserSyntaxError as error:
-        row, column = error.raw_line, error.raw_column + 1
-        if row <= 1:
-            row, column = _place(text) or (row, column)
-        reason = error.message.partition("\n")[0]
+        known = (_reason(error), error.raw_line, error.raw_column + 1)
+        reason, row, column = _said_by_python(text) or known
         raise ParseError(reason, max(row, 1), max(column, 1)) from None
     except cst.CSTValidationError as error:
-        row, column = _place(text) or (1, 1)
-        raise ParseError(str(error), row, column) from None
+        reason, row, column = _said_by_python(text) or (str(error), 1, 1)
+        raise ParseError(reason, row, column) from None
     except (RecursionError, UnicodeError, ValueError) as error:
         raise ParseError(str(error) or type(error).__name__, 1, 1) from None
     finally:
@@ -98,17 +99,31 @@ def _joined(modules: list[cst.Module], indents: set[str]) -> cst.Module | None:
     )
 
 
-def _place(text: str) -> tuple[int, int] | None:
-    """Where Python's own parser stops: for a wrong indent libcst only knows the file."""
+def _reason(error: cst.ParserSyntaxError) -> str:
+    """What libcst did not understand, without the name of its parser and the place once more."""
+    reason = _PREFIX.sub("", error.message.partition("\n")[0])
+    return "unexpected here" if reason.startswith("expected one of") else reason
+
+
+def _said_by_python(text: str) -> tuple[str, int, int] | None:
+    """What Python's own parser says, and where: for a wrong indent libcst only knows the file.
+
+    Rows in the text of a message are left out: those of a notebook are rows of all cells at once.
+    """
     try:
-        ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
     except IndentationError as error:
         if error.lineno is None:
             return None
         line = text.split("\n")[error.lineno - 1]
-        return error.lineno, len(line) - len(line.lstrip()) + 1
+        reason = _ON_LINE.sub("", error.msg)
+        return reason, error.lineno, len(line) - len(line.lstrip()) + 1
     except SyntaxError as error:
-        return (error.lineno, error.offset or 1) if error.lineno is not None else None
+        if error.lineno is None:
+            return None
+        return _ON_LINE.sub("", error.msg), error.lineno, error.offset or 1
     except (ValueError, RecursionError, MemoryError):
         return None
     return None

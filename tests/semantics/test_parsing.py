@@ -71,3 +71,19 @@ def test_text_and_bytes_side_by_side_are_no_python(padding: str) -> None:
         parsing.parse("x = 1\ny = ('a'\n     b'b')\n" + padding)
     assert caught.value.row in (2, 3)  # where a literal begins or ends, as Python has it
     assert "bytes" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "row"),
+    [
+        ("x = 1\nprint x\n", "Missing parentheses in call to 'print'", 2),
+        ("y = f(1\nz = 2\n", "'(' was never closed", 1),
+        ("for a in b:\nc = 1\n", "expected an indented block after 'for' statement", 2),
+    ],
+)
+def test_what_is_wrong_is_said_as_python_says_it(text: str, said: str, row: int) -> None:
+    with pytest.raises(parsing.ParseError) as caught:
+        parsing.parse(text)
+    assert caught.value.message.startswith(said)
+    assert caught.value.row == row
+    assert "line" not in caught.value.message
