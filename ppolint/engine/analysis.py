@@ -176,7 +176,10 @@ def diagnostics(
     seen: Counter[tuple[str, str, str]] = Counter()
     for finding in findings:
         cell, row, column = source.position(finding.start)
-        _, end_row, end_column = source.position(finding.end)
+        end = finding.end
+        if source.segments:  # what goes on in another cell is shown to the end of this one
+            end = min(end, max(source.segment_at(finding.start).end, finding.start))
+        _, end_row, end_column = source.position(end)
         severity = (severities or {}).get(finding.code) or finding.severity.label
         identity = (finding.code, finding.scope, _normalised(source, finding))
         made.append(

@@ -274,7 +274,7 @@ class Calls(Inlining, Instances):
             return self.apply(held, args, kw, node, star, double_star)
         # self.tanh(x) may be a module that an object holds: no operation on the object
         part = held is not None or (cls is not None and self._has_attribute(receiver, name))  # type: ignore[attr-defined]
-        if not double_star and core.op != "alloc" and not part:
+        if not double_star and receiver.op != "alloc" and not part:
             if not star:
                 result = operations.method(self.values, name, receiver, args, kw)
             else:  # x.view(-1, *x.shape[1:]): whatever the shape, the numbers stay

@@ -24,7 +24,7 @@ _FIELD_NAMES = {
     DONE: re.compile(r"(^|_)(d|dw|done|dones|mask|masks|term|terminals?|terminated|truncated)(_|$)|done|terminal|episode_starts?"),
     POLICY: re.compile(
         r"log_?p|logpac|(^|_)(v|vs|val|vals|value|values|adv|advs|ret|rets|advantages?|returns?)(_|$)"
-        r"|values?$|advantage|returns?$"
+        r"|values?$|advantage|returns?$|(^|_)(logits?|critics?)(_|$)"
     ),
 }  # fmt: skip
 

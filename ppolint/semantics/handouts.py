@@ -218,7 +218,10 @@ def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
 
 
 def _is_judged(fields: tuple[str, ...]) -> bool:
-    return any(map(LOG_PROB.search, fields)) and any(REWARD in named_roles(f) for f in fields)
+    """Whether a record has a log-probability, and a reward or what it is the one of."""
+    roles = set().union(*map(named_roles, fields)) if fields else set()
+    whole = REWARD in roles or {OBSERVATION, ACTION} <= roles
+    return whole and any(map(LOG_PROB.search, fields))
 
 
 def record_fields(file: FileModel, value: Value) -> tuple[str, ...]:

@@ -203,6 +203,8 @@ def _interval(lo: Value, hi: Value) -> bool:
         hi_rest = [t for t in hi.args if t not in shared]
         if shared and len(lo_rest) == len(hi_rest) == 1:
             low, high = lo_rest[0], hi_rest[0]
+            if low.number is not None and high.number is not None:
+                return low.number < high.number
             return low.op == "neg" and high.op != "neg"
     return False
 

@@ -170,6 +170,11 @@ class FileModel:
         """Whether the file is about reinforcement learning: itself, or through the project."""
         return self.program.is_reinforcement_learning
 
+    @property
+    def trains_policy(self) -> bool:
+        """Whether the file is about reinforcement learning, or has a PPO loss itself."""
+        return self.is_reinforcement_learning or bool(self.surrogates)
+
     # -- patterns that several rules look at ------------------------------------------------
     @cached_property
     def surrogates(self) -> list[Surrogate]:

@@ -6,6 +6,7 @@ how it was computed, never because of its name.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.steps import (
@@ -95,7 +96,7 @@ class Provenance:
             each = self.roles(core.args[1])
             if each:
                 return each
-        through = list(walk(core, through_calls=True))
+        through = _walk_all(core)
         if any(self._step_part(v) in (REWARD, DONE) for v in through):
             return frozenset()
         if any(v.op in _CARRIERS and self.is_observation(v) for v in through):
@@ -198,7 +199,7 @@ class Provenance:
             answer = any(self.is_observation(p) for p in self._sources(core))
             answer = answer or self._is_filtered(core)
         elif core.op == "item" and core.args[1].number in (0, None):
-            answer = self.is_observation(core.args[0])
+            answer = self.is_observation(core.args[0]) or self._is_kept_observation(core)
         elif core.op == "item" and core.args[1].string is not None:
             answer = self.is_observation(core.args[0])
         elif core.op in ("fn", "wrap", "clip", "div", "mul", "reduce"):
@@ -220,6 +221,20 @@ class Provenance:
             answer = self.is_observation(core.args[1])
         self._observations[core] = answer
         return answer
+
+    def _is_kept_observation(self, core: Value) -> bool:
+        """Whether a value is a row of an array that observations are stored to."""
+        base = core.args[0].core
+        return base.op in ("call", "fn") and any(map(self.is_observation, self._stored.get(base, ())))
+
+    @cached_property
+    def _stored(self) -> dict[Value, list[Value]]:
+        """What is stored to the rows of each array."""
+        out: dict[Value, list[Value]] = {}
+        for event in self.file.events:
+            if event.kind == "store" and event.base is not None:
+                out.setdefault(event.base.core, []).append(event.value.core)
+        return out
 
     def _is_filtered(self, core: Value) -> bool:
         """Whether observations go through one filter, at first and in each step:
@@ -255,3 +270,14 @@ class Provenance:
             if term.op == "carry":
                 return True
         return False
+
+
+def _walk_all(core: Value) -> list[Value]:
+    """Everything that a value is computed from, also through calls and in lists that are written out."""
+    seen = {core: None}
+    queue = [core]
+    for value in queue:
+        new = [a for a in (*value.args, *literal_members(value)) if a not in seen]
+        seen.update(dict.fromkeys(new))
+        queue.extend(new)
+    return queue

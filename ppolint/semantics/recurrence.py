@@ -206,6 +206,10 @@ def _is_weighed(form: Affine, mask: int) -> bool:
             continue
         sums = [f for f in core.args if f.core.op == "add" and any(map(_is_negative, f.core.args))]
         weights = {_array(f) for f in core.args if f not in sums}
+        # what also stops the bootstrap of the error itself is a mask
+        within = {_array(f) for s in sums for t in s.core.args if t.op == "mul" for f in t.args}
+        if not changing - within:
+            continue
         if len(sums) == 1 and len(sums[0].core.args) >= 3 and weights and not weights & changing:
             if None not in weights:
                 return True
@@ -444,7 +448,8 @@ def runs_backwards(file: FileModel, loop: Loop, value: Value) -> bool:
                 return True
             indices = index.args if index.op == "tuple" else (index,)
             for one in indices:
-                if any(t.op == "neg" and t.loops & loop.mask for t in terms(one)):
+                chosen = one.args[0].core if one.op == "item" else one  # those of them that go on
+                if any(t.op == "neg" and t.loops & loop.mask for t in terms(chosen)):
                     return True
     return bool(counters) and any(
         c.start in (t.core for t in terms(p.args[1]))

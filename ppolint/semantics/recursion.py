@@ -7,6 +7,7 @@ it one is in `recurrence.py`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -87,10 +88,10 @@ def _all(file: FileModel) -> Iterator[Recursion]:
             generic[id(found.node)] = found.kind
         yield found
     for node_id, calls in pending.items():
-        yield from _of_calls(calls, generic.get(node_id))
+        yield from _of_calls(file, calls, generic.get(node_id))
 
 
-def _of_calls(calls: list[Recursion], kind: str | None) -> Iterator[Recursion]:
+def _of_calls(file: FileModel, calls: list[Recursion], kind: str | None) -> Iterator[Recursion]:
     """What a helper computes for the arguments of its calls; `kind`: for unknown arguments.
 
     A helper that always computes the same is judged where it is written. One that computes returns
@@ -100,7 +101,7 @@ def _of_calls(calls: list[Recursion], kind: str | None) -> Iterator[Recursion]:
     for found in calls:
         frame = found.site.frame
         if frame.module.main:
-            if kind == RETURNS and len(kinds) > 1:
+            if kind == RETURNS and (len(kinds) > 1 or _is_shared(file, frame, found)):
                 if found.kind == GAE:
                     yield _at_call(found)
             elif kind is None or kind == found.kind or found.kind == GAE:
@@ -119,8 +120,22 @@ def _decided_by_caller(frame: Frame, found: Recursion) -> bool:
     """Whether a helper of another file got its whole coefficient as one argument."""
     if found.kind == RETURNS:
         return found.filtered
+    return _is_made_gae(frame, found)
+
+
+def _is_shared(file: FileModel, frame: Frame, found: Recursion) -> bool:
+    """Whether a helper that this call makes GAE is a filter that other files use too."""
+    if not _is_made_gae(frame, found) or file.project is None or frame.function is None:
+        return False
+    file.searched_project = True
+    users = file.project.importers.get(os.path.abspath(file.source.path), ())
+    return any(frame.function.name in file.project.text(path) for path in users)
+
+
+def _is_made_gae(frame: Frame, found: Recursion) -> bool:
+    """Whether a call hands the product of discount and lambda to a helper as one argument."""
     function = frame.function
-    if function is None:
+    if function is None or found.kind != GAE:
         return False
     params = function.node.params
     for param in (*params.posonly_params, *params.params, *params.kwonly_params):

@@ -131,7 +131,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     useful = [c for c in group if c.roles and c.creation is not None and _in_loop(file, c)]
     useful = [c for c in useful if c.creation[1].frame.module.main]  # type: ignore[index]
     useful = [c for c in useful if c.array or not (is_reply(file, c) or is_single_step(file, c))]
-    useful = [c for c in useful if not c.array or _is_indexed_by_time(file, c)]
+    useful = [c for c in useful if not c.array or _is_indexed_by_time(file, provenance, c)]
     useful = [c for c in useful if not (c.array and _is_read_by_policy(c))]
     useful = [c for c in useful if c.key[0] != LENT or _is_filled_here(useful)]
     if not useful:
@@ -155,7 +155,7 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
         return None
     arrays = [c for c in useful if c.array]
     if len(arrays) * 2 > len(useful):
-        kind = "replay" if is_ring(arrays) else "buffer"
+        kind = "replay" if is_ring(arrays) and POLICY not in roles else "buffer"
         return assembled(file, kind, arrays, None)
     return assembled(file, "lists", [c for c in useful if not c.array], None)
 
@@ -182,8 +182,9 @@ def _filled_together(group: list[Container]) -> bool:
     return False
 
 
-def _is_indexed_by_time(file: FileModel, container: Container) -> bool:
-    """Whether an array has a place for each step: one for each agent holds their present state."""
+def _is_indexed_by_time(file: FileModel, provenance: Provenance, container: Container) -> bool:
+    """Whether an array has a place for each step: one for each agent holds their present state, one
+    for each action what is said about it."""
     stepping = 0
     for call in steps_of(file).calls:
         for loop in file.call_site(call).site.loops():
@@ -198,6 +199,8 @@ def _is_indexed_by_time(file: FileModel, container: Container) -> bool:
             base = base.args[0].core
         for index in indices:
             for part in index.args if index.op == "tuple" else (index,):
+                if provenance.roles(part) & {ACTION, POLICY}:
+                    continue
                 if part.op not in _MASKS and (part.loops & stepping or part.op not in _PLACES):
                     return True
     return False

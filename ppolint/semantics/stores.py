@@ -85,8 +85,11 @@ def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | No
         ]
         if not (sampled or ring):
             transitions = [c for c in transitions if not _is_window(file, c)]
-        if transitions and (sampled or ring or any(c.bounded for c in transitions)) and not policy:
-            return assembled(file, "replay", transitions, cls)
+        if transitions and (sampled or ring or any(c.bounded for c in transitions)):
+            if not policy:
+                return assembled(file, "replay", transitions, cls)
+            if not sampled and not ring and _is_dedicated(file, cls):
+                return assembled(file, "buffer", transitions, cls)
         return None
     # offline data come with their returns, but not with what a policy thought of them
     judged = POLICY in roles or _has_recursion(file, cls) or any(map(_OF_POLICY.search, fields))
@@ -367,7 +370,13 @@ def _is_dedicated(file: FileModel, cls: Class) -> bool:
         cls.method("forward") is not None or any(map(_is_made, _all_attributes(cls)))
     ):
         return False
+    if any((core.args[0].dotted or "").startswith("torch.optim.") for core in _called(cls)):
+        return False
     for event in _events_in(file, cls):
         if event.kind == "method" and event.key in ("backward", "step", "zero_grad"):
             return False
     return True
+
+
+def _called(cls: Class) -> Iterable[Value]:
+    return (core for core in _all_attributes(cls) if core.op == "call")

@@ -66,7 +66,7 @@ class Subscripts:
                 return v.make("wrap", (base,), "index")
         elif _reshaping(v, index):
             return v.make("wrap", (base,), "index")
-        elif _turns_rows(v, index):
+        elif _turns_rows(v, index) or _counts_down(index):
             return operations.flip(v, base)
         return v.make("item", (base, index))
 
@@ -175,6 +175,14 @@ def _repeats_one_number(base: Value) -> bool:
     if base.op == "mul":
         return any(part.op == "wrap" and part.data == "ones_like" for part in base.args)
     return base.op == "wrap" and base.data == "full_like"
+
+
+def _counts_down(index: Value) -> bool:
+    """Whether an index is torch.arange(n - 1, -1, -1)."""
+    core = index.core
+    if core.op != "call" or not (core.args[0].dotted or "").endswith(".arange"):
+        return False
+    return len(core.args) == 4 and core.args[2].number == core.args[3].number == -1
 
 
 def _turns_rows(v: Values, index: Value) -> bool:

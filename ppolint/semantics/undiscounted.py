@@ -41,13 +41,7 @@ def _sums_the_rest(value: Value) -> bool:
     if start.op != "elem" or not all(p.op == "const" and p.data is None for p in (stop, step)):
         return False
     steps = start.args[0].core
-    if steps.op != "fn" or steps.data != "range" or len(steps.args) != 1:
-        return False
-    count = steps.args[0].core
-    if count.op == "item" and count.args[1].number == 0:  # x.shape[0]
-        shape = count.args[0].core
-        return shape.op == "attr" and shape.args[0].core is whole.args[0].core
-    return count.op == "fn" and count.data == "len"
+    return steps.op == "fn" and steps.data == "range" and len(steps.args) == 1
 
 
 def _is_rest_of_total(value: Value) -> bool:

@@ -304,3 +304,44 @@ def test_hash_seeds_do_not_matter(project: Path, lint, seed: str) -> None:
     assert [(r["filename"], r["code"], r["message"]) for r in rows] == [
         (d.path, d.code, d.message) for d in lint().diagnostics
     ]
+
+
+def test_a_finding_over_two_cells_ends_with_the_first(project: Path, lint) -> None:
+    cells = [
+        """\
+import gymnasium as gym
+import torch
+
+class Agent:
+    def __init__(self, net):
+        self.net = net
+        self.states, self.actions, self.rewards, self.log_probs = [], [], [], []
+
+    def keep(self, state, action, reward, log_prob):
+        self.states.append(state)
+        self.actions.append(action)
+        self.rewards.append(reward)
+        self.log_probs.append(log_prob)
+
+    def learn(self, optimiser):
+        loss = -(torch.stack(self.log_probs) * torch.tensor(self.rewards)).mean()
+        loss.backward()
+        optimiser.step()
+""",
+        """\
+agent.states.append(0)
+agent.rewards.append(0.0)
+""",
+    ]
+    notebook = {
+        "cells": [
+            {"cell_type": "code", "source": "agent = Agent(None)\n" + cell if at else cell,
+             "metadata": {}, "outputs": [], "execution_count": None}
+            for at, cell in enumerate(cells)
+        ],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+    (project / "two.ipynb").write_text(json.dumps(notebook))
+    found = [d for d in lint("two.ipynb").diagnostics if d.code == "PPO111"]
+    assert [(d.cell, d.row) for d in found] == [(1, 7)]
+    assert 13 <= found[0].end_row <= 19

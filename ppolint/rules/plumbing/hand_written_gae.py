@@ -73,7 +73,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     for found in file.recursions:
         if found.kind != "gae":
             continue
-        if not (found.certain or found.stored or file.is_reinforcement_learning):
+        if not (found.certain or found.stored or file.trains_policy):
             continue
         names = ("gamma", "lmbda")
         values = [shown(file, f) or "..." for f in found.factors[:2]]

@@ -71,7 +71,7 @@ def check(file: FileModel) -> Iterator[Finding]:
     for found in file.recursions:
         if found.kind != "returns":
             continue
-        if not (found.stored or estimates or file.is_reinforcement_learning):
+        if not (found.stored or estimates or file.trains_policy):
             continue
         gamma = (shown(file, found.factors[0]) or "...") if found.factors else "1.0"
         yield rule.at(
