@@ -12,7 +12,7 @@ import libcst as cst
 
 from ppolint.semantics.consumption import is_sampled
 from ppolint.semantics.containers import Container
-from ppolint.semantics.experience import named_roles
+from ppolint.semantics.experience import LOG_PROB, named_roles
 from ppolint.semantics.handouts import has_policy_gradient
 from ppolint.semantics.program import Event
 from ppolint.semantics.ratios import is_log_prob
@@ -36,7 +36,7 @@ def acted_out(file: FileModel, group: list[Container]) -> list[Container]:
         return records
     columns = {c: _column(c) for c in lists}
     members = [member for member in columns.values() if member is not None]
-    if not _is_played(file, members):
+    if not _is_played(file, members) and not _is_rewarded(members):
         return []
     return [c for c, member in columns.items() if member is not None and named_roles(member[0])]
 
@@ -50,10 +50,47 @@ def _is_played(file: FileModel, members: list[_Member]) -> bool:
     actions = [value for given, value in roles if ACTION in given]
     if not any(given == {REWARD} for given, _ in roles) or not states or not actions:
         return False
-    judged = any(POLICY in given or is_log_prob(value) for given, value in roles)
-    if not judged and not (len(members) > 3 and has_policy_gradient(file)):
+    if not any(_is_answer(action, state) for action in actions for state in states):
         return False
-    return any(_is_answer(action, state) for action in actions for state in states)
+    rewards = [value for given, value in roles if given == {REWARD}]
+    if any(_is_consequence(reward, action) for reward in rewards for action in actions):
+        return True
+    judged = any(POLICY in given or is_log_prob(value) for given, value in roles)
+    return judged or (len(members) > 3 and has_policy_gradient(file))
+
+
+def _is_consequence(reward: Value, action: Value) -> bool:
+    """Whether a reward is made of what is called with the action."""
+    return any(
+        part.op == "call" and any(a.core is action for a in part.args[1:]) for part in walk(reward)
+    )
+
+
+def _is_rewarded(members: list[_Member]) -> bool:
+    """Whether a log-probability comes with an action, and a reward of what is called with that:
+    `log_prob, action = policy(state)`, `state, reward = move(state, action)`."""
+    said = [value.core for name, value in members if LOG_PROB.search(name)]
+    rewards = [value.core for name, value in members if named_roles(name) == {REWARD}]
+    for log_prob in said:
+        if log_prob.op != "item" or log_prob.args[0].core.op != "call":
+            continue
+        policy = log_prob.args[0].core
+        for reward in rewards:
+            for part in walk(reward):
+                if part.op == "call" and part is not policy and policy in _handed(part):
+                    return True
+    return False
+
+
+def _handed(call: Value) -> set[Value]:
+    """What the arguments of a call are parts of, or made of in branches."""
+    out: set[Value] = set()
+    queue = [a.core for a in call.args[1:]]
+    for value in queue:
+        if value.op in ("item", "phi", "where", "after"):
+            queue.extend(a.core for a in value.args)
+        out.add(value)
+    return out
 
 
 def _is_answer(action: Value, state: Value) -> bool:

@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING
 
 from ppolint.semantics.allocations import is_array
 from ppolint.semantics.containers import Container, Containers
-from ppolint.semantics.experience import LOG_PROB, is_figure, named_roles
-from ppolint.semantics.instances import class_fields, tuple_fields
+from ppolint.semantics.experience import LOG_PROB, named_roles
 from ppolint.semantics.program import AllocSite, Loop
 from ppolint.semantics.ratios import is_exponential_ratio, is_log_prob
-from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, REWARD, literal_members
+from ppolint.semantics.records import has_sampled_action, is_judged, is_valued, record_fields
+from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, REWARD
 from ppolint.semantics.values import Value, alternatives, walk
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
 
 _OF_ACTOR = re.compile(r"(?i)log_?p|logits|(^|_)(baseline|values?|advantages?|deltas?)(_|$)")
-_CRITIC = re.compile(r"(?i)(^|_)(values?|advantages?)(_|$)")
-_ADVANTAGE = re.compile(r"(?i)advantage|(^|_)advs?(_|$)")
 _DRAWN = re.compile(r"sample|replay|loader|dataset|demo|expert", re.IGNORECASE)
 
 
@@ -93,82 +91,6 @@ def _is_part(value: Value) -> bool:
     return value.op == "item" and value.args[1].op == "slice"
 
 
-def is_record_of_policy(file: FileModel, container: Container) -> bool:
-    """Whether a container keeps records with fields for log-probabilities and advantages, or an
-    action that was sampled, its log-probability, and more."""
-    given = [fill.args[-1] for fill in container.fills if fill.args]
-    if any(map(_has_sampled_action, given)) or has_advantages(file, container):
-        return True
-    records = [*(record_fields(file, value) for value in given), unpacked_names(file, container)]
-    return any(_is_judged(fields) and _is_valued(fields) for fields in records)
-
-
-def has_advantages(file: FileModel, container: Container) -> bool:
-    """Whether records hold log-probabilities and advantages: no replay memory has these."""
-    given = [record_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
-    return any(
-        any(map(LOG_PROB.search, fields)) and any(map(_ADVANTAGE.search, fields))
-        for fields in (*given, unpacked_names(file, container))
-    )
-
-
-def _is_valued(fields: tuple[str, ...]) -> bool:
-    """Whether a critic said something about what a record holds."""
-    return any(_CRITIC.search(name) and not is_figure(name) for name in fields)
-
-
-def _has_sampled_action(value: Value) -> bool:
-    """Whether a tuple holds an action and what a distribution says of it, beside other things."""
-    core = value.core
-    parts = core.args if core.op == "tuple" else literal_members(core)
-    if len(parts) < 4:
-        return False
-    for part in parts:
-        for said in walk(part.core):
-            callee = said.args[0] if said.op == "call" else said
-            if callee.op == "attr" and callee.data == "log_prob" and len(said.args) > 1:
-                action = said.args[1].core
-                if any(other is not part and action in set(walk(other.core)) for other in parts):
-                    return True
-    return False
-
-
-def unpacked_names(file: FileModel, container: Container) -> tuple[str, ...]:
-    """The variables that a record of a container is taken apart to, or the columns of all of them:
-    `states, actions, log_probs = zip(*self.steps)`; of several lists the one with most names."""
-    core = container.value.core
-    named = [
-        {name for name in places.values() if name.strip("_")}
-        for whole, places in file.taken_apart.items()
-        if len(places) > 2 and _is_taken_from(whole, core)
-    ]
-    return tuple(sorted(max(named, key=len, default=())))
-
-
-def _is_getter(callee: Value) -> bool:
-    """Whether a callee fetches what is at some places: `operator.itemgetter(*places)`."""
-    return callee.op == "call" and callee.args[0].dotted == "operator.itemgetter"
-
-
-def _is_taken_from(whole: Value, container: Value) -> bool:
-    """Whether a value is an element of a container, or its elements turned into columns."""
-    for _ in range(6):
-        if whole.op in ("item", "elem") and whole.args[0].core is container:
-            return True
-        if whole.op == "fn" and whole.data in ("zip", "map", "star"):
-            whole = whole.args[-1].core
-        elif whole.op == "comp":
-            whole = whole.args[1].core
-        elif whole.op == "call" and len(whole.args) > 1:
-            known = (whole.args[0].dotted or "") in ("builtins.zip", "builtins.map")
-            if not known and not _is_getter(whole.args[0].core):
-                return False
-            whole = whole.args[-1].core
-        else:
-            return whole is container and container.op != "tuple"
-    return False
-
-
 def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
     """The lists of records that say by their fields that they hold log-probabilities and rewards,
     and that are emptied when they are learned from, or hold what a critic said too; else none."""
@@ -177,13 +99,13 @@ def noted_down(file: FileModel, group: list[Container]) -> list[Container]:
         if container.array or container.owner is not None or not container.creation:
             continue
         records = [record_fields(file, fill.args[-1]) for fill in container.fills if fill.args]
-        records = [] if container.roles else [fields for fields in records if _is_judged(fields)]
+        records = [] if container.roles else [fields for fields in records if is_judged(fields)]
         loops = {loop for fill in container.fills for loop in fill.site.loops()}
         if loops and any(
-            _has_sampled_action(fill.args[-1]) for fill in container.fills if fill.args
+            has_sampled_action(fill.args[-1]) for fill in container.fills if fill.args
         ):
             found.append(container)
-        elif any(_CRITIC.search(name) for fields in records for name in fields) or (
+        elif any(is_valued(fields) for fields in records) or (
             records and any(_is_emptied(file, container, loop) for loop in loops)
         ):
             found.append(container)
@@ -215,31 +137,6 @@ def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
         if {REWARD, ACTION, DONE} <= roles and any(map(_OF_ACTOR.search, arrays)):
             place = (site.node, site.site)
             yield [Container(("value", v.id), v, None, n, place, True) for n, v in arrays.items()]
-
-
-def _is_judged(fields: tuple[str, ...]) -> bool:
-    """Whether a record has a log-probability, and a reward or what it is the one of."""
-    roles = set().union(*map(named_roles, fields)) if fields else set()
-    whole = REWARD in roles or {OBSERVATION, ACTION} <= roles
-    return whole and any(map(LOG_PROB.search, fields))
-
-
-def record_fields(file: FileModel, value: Value) -> tuple[str, ...]:
-    """The fields of a record, or of each record of a list."""
-    core = value.core
-    if core.op == "comp":
-        core = core.args[0].core
-    if core.op == "alloc":
-        names = getattr(core.data, "entries", None) or ()
-        return tuple(name for name in names if isinstance(name, str))
-    if core.op != "call":
-        return ()
-    made = core.args[0].core
-    if made.op == "class":
-        return class_fields(made.data)  # type: ignore[arg-type]
-    if (made.dotted or "").rpartition(".")[2][:1].isupper():
-        return tuple(file.keywords(core))  # of a file that is not looked into
-    return tuple_fields(made) or ()
 
 
 def _estimates_advantages(file: FileModel) -> bool:

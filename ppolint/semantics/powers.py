@@ -10,6 +10,7 @@ from ppolint.semantics.program import Loop
 from ppolint.semantics.recurrence import GAE, RETURNS, Recursion, place_of, temporal_difference
 from ppolint.semantics.undiscounted import is_log_likelihood, undiscounted_sums
 from ppolint.semantics.values import Value, alternatives, walk
+from ppolint.semantics.values import factors as factors_of
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -104,6 +105,17 @@ def _is_of_ring(rewards: Value) -> bool:
     )
 
 
+def _is_of_window(file: FileModel, rewards: Value) -> bool:
+    """Whether rewards are of steps that are taken from the front of a deque one by one: the n-step
+    targets of a replay memory."""
+    fronts = [
+        event.base.core
+        for event in file.events
+        if event.kind == "method" and event.key == "popleft" and event.base is not None
+    ]
+    return bool(fronts) and any(part in fronts for part in walk(rewards))
+
+
 def _is_polynomial(parts: list) -> bool:
     """Whether the exponents count in different loops: a polynomial of two variables."""
     counters = {f.args[1].core.loops for f, _ in parts if f.op == "pow"} - {0}
@@ -148,12 +160,15 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                 for term in rest:
                     if _is_metric(term) or _is_simulated(term, loop, carried.start):
                         continue
-                    if _is_of_ring(term):
+                    if _is_of_ring(term) or _is_of_window(file, term):
                         continue
                     factors = [(f, power_base(f, (loop,))) for f in parts_of_product(term)]
                     found = [base for _, base in factors if base is not None]
                     # a line search takes shorter and shorter steps along one direction
-                    summed = any(b is None and f.loops & loop.mask for f, b in factors)
+                    whole = factors_of(term)  # with the slices that the loop moves
+                    summed = any(
+                        f.loops & loop.mask and power_base(f.core, (loop,)) is None for f in whole
+                    )
                     if found and summed and not _is_minimised(file, loop, carried.start):
                         base = found[0]
                         invariant = base.args if base.op == "mul" else (base,)

@@ -225,7 +225,9 @@ class Provenance:
     def _is_kept_observation(self, core: Value) -> bool:
         """Whether a value is a row of an array that observations are stored to."""
         base = core.args[0].core
-        return base.op in ("call", "fn") and any(map(self.is_observation, self._stored.get(base, ())))
+        return base.op in ("call", "fn") and any(
+            map(self.is_observation, self._stored.get(base, ()))
+        )
 
     @cached_property
     def _stored(self) -> dict[Value, list[Value]]:

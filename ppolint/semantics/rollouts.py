@@ -29,6 +29,7 @@ from ppolint.semantics.handouts import (
 )
 from ppolint.semantics.keyed_stores import keyed_store
 from ppolint.semantics.program import Site
+from ppolint.semantics.records import is_record_of_policy, sampled_actions
 from ppolint.semantics.provenance import Provenance
 from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD, steps_of
 from ppolint.semantics.stores import declared, of_class
@@ -145,9 +146,16 @@ def _of_function(file: FileModel, provenance: Provenance, group: list[Container]
     if replayed:
         return assembled(file, "replay", replayed, None)
     roles = set().union(*(c.roles for c in useful)) if useful else set()
-    if not _filled_together(useful):
+    if _stored_elsewhere(file, provenance, useful):
         return None
-    if not is_experience(useful, roles) or _stored_elsewhere(file, provenance, useful):
+    if not is_experience(useful, roles):
+        judged = [c for c in useful if not c.array and is_record_of_policy(file, c)]
+        if not judged and {OBSERVATION, ACTION} <= roles:
+            judged = sampled_actions(useful)
+        useful = judged
+        if not judged:
+            return None
+    elif not _filled_together(useful):
         return None
     if all(is_summarised(file, c) for c in useful):
         return None

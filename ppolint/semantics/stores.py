@@ -21,14 +21,14 @@ from ppolint.semantics.experience import (
     is_figure,
     named_roles,
 )
-from ppolint.semantics.handouts import (
+from ppolint.semantics.handouts import has_policy_gradient
+from ppolint.semantics.program import Class, Event
+from ppolint.semantics.records import (
     has_advantages,
-    has_policy_gradient,
     is_record_of_policy,
     record_fields,
     unpacked_names,
 )
-from ppolint.semantics.program import Class, Event
 from ppolint.semantics.steps import ACTION, POLICY, REWARD, literal_members
 from ppolint.semantics.values import Value, walk
 
