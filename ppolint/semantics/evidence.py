@@ -142,6 +142,8 @@ class Program:
             return True
         if kind in ("recursion", "rollout") and self.has_recursion_shape:
             return True
+        if kind == "recursion" and self.has_loss_shape:
+            return True
         return self.is_reinforcement_learning
 
 

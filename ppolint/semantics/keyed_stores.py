@@ -19,7 +19,7 @@ from ppolint.semantics.experience import LOG_PROB, Rollout, is_figure, named_rol
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD
 from ppolint.semantics.stores import keeps_data
-from ppolint.semantics.values import Value
+from ppolint.semantics.values import Value, alternatives
 
 if TYPE_CHECKING:
     from ppolint.semantics.model import FileModel
@@ -69,8 +69,16 @@ def _keyed_fills(file: FileModel, cls: Class) -> Iterator[Event]:
         function = event.site.frame.function
         if function is None or id(function.node) not in nodes:
             continue
-        if _is_keyed(file, cls, event.base.core) or _is_given_whole(file, cls, event):
+        keyed = any(_is_keyed(file, cls, base) for base in alternatives(event.base))
+        if keyed or _is_given_whole(file, cls, event) or _is_begun(file, cls, event):
             yield event
+
+
+def _is_begun(file: FileModel, cls: Class, event: Event) -> bool:
+    """Whether an empty list is put under a key that only the user knows."""
+    if event.kind != "store" or event.base is None or event.value.core.op != "alloc":
+        return False
+    return _is_name(event.key.core) and _is_part_of_self(file, cls, event.base.core)
 
 
 def _is_given_whole(file: FileModel, cls: Class, event: Event) -> bool:
@@ -144,6 +152,12 @@ class _Words(cst.CSTVisitor):
 
     def visit_DictElement(self, node: cst.DictElement) -> None:
         self._note(node.key)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        held = node.value  # self.data.rewards
+        if isinstance(held, cst.Attribute) and isinstance(held.value, cst.Name):
+            if held.value.value == "self":
+                self.words.add(node.attr.value)
 
     def visit_Assign(self, node: cst.Assign) -> None:
         self._note(node.value)

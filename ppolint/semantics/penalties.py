@@ -56,10 +56,26 @@ def _penalised(value: Value) -> Value | None:
         logarithm = _signed(ratio.args[0])
         opposite = {(not negative, term) for negative, term in logarithm}
         penalty = any(gap in (logarithm, opposite) for gap in gaps)
+        penalty = penalty or any(
+            _sums_gaps(part, logarithm) for t in _expanded(value) for part in loss_factors(t)
+        )
     if ratio is not None and not penalty:
         scaled = [parts for parts in map(loss_factors, _expanded(value)) if len(parts) > 1]
         penalty = any(_is_of_both(part, ratio) for parts in scaled for part in parts)
     return ratio if penalty else None
+
+
+def _sums_gaps(total: Value, logarithm: set[tuple[bool, Value]]) -> bool:
+    """Whether a loop sums up products with the differences of the two log-probabilities, one by one."""
+    if total.op != "after":
+        return False
+    compared = {term for _, term in logarithm}
+    for part in walk(total):
+        if is_difference(part):
+            one_by_one = [t for _, t in _signed(part) if t.op == "elem"]
+            if len(one_by_one) == 2 and {t.args[0].core for t in one_by_one} == compared:
+                return True
+    return False
 
 
 def _is_of_both(value: Value, ratio: Value) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _LOG_PROB_FN = frozenset({"log_softmax", "logsigmoid", "cross_entropy", "nll_loss"})
 _SURPRISES = frozenset({"cross_entropy", "nll_loss"})
 _MEANS = frozenset({"mean", "sum", "nanmean", "nansum"})
-_KEPT = frozenset({"param", "item", "attr", "call", "elem"})
+_KEPT = frozenset({"param", "item", "attr", "call", "elem", "alloc"})
 _NO_GRADIENTS = frozenset({"no_grad", "inference_mode"})
 # Products that are summed up at once.
 _INNER_PRODUCTS = frozenset({"dot", "matmul", "mm", "bmm", "einsum", "MatrixMultiply"})

@@ -207,7 +207,7 @@ def _is_indexed_by_time(file: FileModel, provenance: Provenance, container: Cont
             base = base.args[0].core
         for index in indices:
             for part in index.args if index.op == "tuple" else (index,):
-                if provenance.roles(part) & {ACTION, POLICY}:
+                if part.op not in _PLACES and provenance.roles(part) & {ACTION, POLICY}:
                     continue
                 if part.op not in _MASKS and (part.loops & stepping or part.op not in _PLACES):
                     return True

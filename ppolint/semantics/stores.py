@@ -45,6 +45,7 @@ _OF_POLICY = re.compile(
 def of_class(file: FileModel, cls: Class, mine: list[Container]) -> Rollout | None:
     if mine and not _is_dedicated(file, cls):  # a log of what was reached beside what is trained on
         mine = [c for c in mine if not is_summed_up(file, c)]
+    mine = [c for c in mine if not _is_set_anew(c)]
     fields = {c.name: c for c in mine}
     if not fields or _is_environment(file, cls):
         return None
@@ -126,6 +127,13 @@ def _is_window(file: FileModel, container: Container) -> bool:
         or (user.op == "attr" and user.data == "popleft" and _is_read(file, user))
         for user in file.users(core)
     )
+
+
+def _is_set_anew(container: Container) -> bool:
+    """Whether a list that is added to is written over at places that the caller says: what each of
+    several environments shows now."""
+    stores = [fill for fill in container.fills if fill.kind == "store"]
+    return len(stores) < len(container.fills) and any(s.key.core.op == "param" for s in stores)
 
 
 def _is_made_at_once(container: Container) -> bool:
@@ -277,8 +285,9 @@ def _named_fields(file: FileModel, container: Container) -> set[str]:
             if _is_of_policy(file, fields := record_fields(file, core)):
                 out.update(role for name in fields for role in named_roles(name))
             for part in parts:
-                if part.core.op == "param":
-                    out |= named_roles(str(part.core.data[1]))  # type: ignore[index]
+                given = part.core.args[0].core if part.core.op == "item" else part.core
+                if given.op == "param":  # or its entry for one of several environments
+                    out |= named_roles(str(given.data[1]))  # type: ignore[index]
     names = unpacked_names(file, container)
     if len(names) >= 4 and any(map(_OF_POLICY.search, names)) and _is_of_policy(file, names):
         out.update(role for name in names for role in named_roles(name))
@@ -307,7 +316,7 @@ def _holds_tuples(container: Container) -> bool:
     for fill in container.fills:
         for arg in fill.args[-1:]:
             core = arg.core
-            if core.op == "tuple" and len(core.args) >= 4:
+            if len(core.args if core.op == "tuple" else literal_members(core)) >= 4:
                 return True
             if (
                 core.op == "call"
