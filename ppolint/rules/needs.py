@@ -23,7 +23,7 @@ BACKWARDS = (
     "cumprod", "logspace", "conv1d", "conv2d", "triu", "tril", "arange", "pop", "reverse", "*=", "pow",
     r"re:range\([^\n]*-\s*1\s*\)", r"re:^[ \t]*while\b", r"re:\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]] \*\*))\s*\(?[A-Za-z]",
     r"re:-\s*1\s*-\s*[A-Za-z]", r"re:-\s*[A-Za-z]\w*\s*-\s*1",
-    r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", "re:(?i)discount", r"re:(?i)\bgae", "re:(?i)advantage",
+    r"re:-\s*\w+\)\[", r"re:\breturn\b[^\n]*\*[^\n]*\+\s*1", r"re:\(\s*\w+\[1:\s*\]", "re:(?i)discount", r"re:(?i)\bgae", "re:(?i)advantage",
 )  # fmt: skip
 # e ** x, and a minimum in a maximum or the other way round.
 E_POWER = r"re:\*\*(?:(?<=\be\*\*)|(?<=\be \*\*))"

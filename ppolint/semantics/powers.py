@@ -165,10 +165,9 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                     factors = [(f, power_base(f, (loop,))) for f in parts_of_product(term)]
                     found = [base for _, base in factors if base is not None]
                     # a line search takes shorter and shorter steps along one direction
-                    whole = factors_of(term)  # with the slices that the loop moves
                     summed = any(
-                        f.loops & loop.mask and power_base(f.core, (loop,)) is None for f in whole
-                    )
+                        f.loops & loop.mask and not _is_power(f, loop) for f in factors_of(term)
+                    )  # also by the slices that the loop moves
                     if found and summed and not _is_minimised(file, loop, carried.start):
                         base = found[0]
                         invariant = base.args if base.op == "mul" else (base,)
@@ -177,6 +176,10 @@ def _augmented_powers(file: FileModel) -> Iterator[Recursion]:
                         if place is not None and not seen:
                             seen = True
                             yield Recursion(kind, tuple(invariant), False, *place)
+
+
+def _is_power(factor: Value, loop: Loop) -> bool:
+    return any(power_base(part, (loop,)) is not None for part in parts_of_product(factor))
 
 
 def _is_minimised(file: FileModel, loop: Loop, total: Value) -> bool:

@@ -117,7 +117,8 @@ def _merged(groups: dict[tuple, list[Container]]) -> list[list[Container]]:
 
 def _group_key(container: Container) -> tuple:
     """Containers that belong together: filled in the same loop of one function."""
-    site = container.fills[0].site
+    # what is put in before the loop is the first of what the loop puts in
+    site = next((f.site for f in container.fills if f.site.loops()), container.fills[0].site)
     function = site.root.function
     if len(container.key) == 3 and container.owner is None:
         return (id(function.node) if function is not None else 0, container.key[1])
