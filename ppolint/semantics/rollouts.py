@@ -29,8 +29,8 @@ from ppolint.semantics.handouts import (
 )
 from ppolint.semantics.keyed_stores import keyed_store
 from ppolint.semantics.program import Site
-from ppolint.semantics.records import is_record_of_policy, sampled_actions
 from ppolint.semantics.provenance import Provenance
+from ppolint.semantics.records import is_record_of_policy, sampled_actions
 from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD, steps_of
 from ppolint.semantics.stores import declared, of_class
 from ppolint.semantics.values import walk
