@@ -13,8 +13,6 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from ppolint.semantics.experience import LOG_PROB, Rollout, is_figure, named_roles
 from ppolint.semantics.program import Class, Event
 from ppolint.semantics.steps import ACTION, DONE, OBSERVATION, POLICY, REWARD
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 
 _ADDS = frozenset({"append", "extend", "copy_"})
 _WORD = re.compile(r"[A-Za-z]\w*\Z")
+_STRING = re.compile(r"[\"']([A-Za-z]\w*)[\"']")
+_PART = re.compile(r"self\.\w+\.([A-Za-z]\w*)")
 _DIARY = re.compile(r"(?i)log(?!_?p)|meter|metric|track|writer|stat(?!e)|monitor|plot|config")
 # A class of another library's does what that says, and its keys are parts of that.
 _PLAIN = frozenset({"builtins.object", "builtins.dict", "abc.ABC", "torch.nn.Module"})
@@ -39,7 +39,7 @@ def keyed_store(file: FileModel, cls: Class) -> Rollout | None:
     fill = next(_keyed_fills(file, cls), None)
     if fill is None or not keeps_data(file, cls):
         return None
-    words = _own_words(cls)
+    words = _own_words(file, cls)
     if not _are_steps(words):
         for text in _texts(file, cls):
             words |= _said_to_instances(text, cls.name)
@@ -62,12 +62,8 @@ _OF_STEPS = {ACTION, OBSERVATION, DONE}
 
 def _keyed_fills(file: FileModel, cls: Class) -> Iterator[Event]:
     """The places of a class that add to what it keeps under a key that only its user knows."""
-    nodes = {id(method.node) for method in cls.methods.values()}
-    for event in file.events:
+    for event in file.events_in(cls):
         if event.base is None or not (event.kind == "store" or event.key in _ADDS):
-            continue
-        function = event.site.frame.function
-        if function is None or id(function.node) not in nodes:
             continue
         keyed = any(_is_keyed(file, cls, base) for base in alternatives(event.base))
         if keyed or _is_given_whole(file, cls, event) or _is_begun(file, cls, event):
@@ -126,46 +122,12 @@ def _is_name(core: Value) -> bool:
     return core.op == "param"
 
 
-def _own_words(cls: Class) -> set[str]:
-    """The words of a class that may be keys of what it keeps."""
-    found = _Words()
-    cls.node.visit(found)
-    return found.words
-
-
-class _Words(cst.CSTVisitor):
-    """The strings that are keys, members of displays, or compared; no messages, no modes of files."""
-
-    def __init__(self) -> None:
-        self.words: set[str] = set()
-
-    def _note(self, node: cst.CSTNode | None) -> None:
-        if isinstance(node, cst.SimpleString) and isinstance(node.evaluated_value, str):
-            if _WORD.match(node.evaluated_value):
-                self.words.add(node.evaluated_value)
-
-    def visit_Index(self, node: cst.Index) -> None:
-        self._note(node.value)
-
-    def visit_Element(self, node: cst.Element) -> None:
-        self._note(node.value)
-
-    def visit_DictElement(self, node: cst.DictElement) -> None:
-        self._note(node.key)
-
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        held = node.value  # self.data.rewards
-        if isinstance(held, cst.Attribute) and isinstance(held.value, cst.Name):
-            if held.value.value == "self":
-                self.words.add(node.attr.value)
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        self._note(node.value)
-
-    def visit_Comparison(self, node: cst.Comparison) -> None:
-        self._note(node.left)
-        for part in node.comparisons:
-            self._note(part.comparator)
+def _own_words(file: FileModel, cls: Class) -> set[str]:
+    """The words of a class that may be keys of what it keeps: its strings of one word, and what it
+    takes from its attributes, `self.data.rewards`."""
+    start, end = file.span(cls.node)
+    text = file.source.text[start:end]
+    return {*_STRING.findall(text), *_PART.findall(text)}
 
 
 def _texts(file: FileModel, cls: Class) -> Iterator[str]:

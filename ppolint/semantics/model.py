@@ -241,6 +241,20 @@ class FileModel:
         )
 
     @cached_property
+    def _by_function(self) -> dict[int, list[Event]]:
+        table: dict[int, list[Event]] = {}
+        for event in self.events:
+            function = event.site.frame.function
+            if function is not None:
+                table.setdefault(id(function.node), []).append(event)
+        return table
+
+    def events_in(self, cls: Class) -> list[Event]:
+        """The events in the methods that a class has itself, method by method."""
+        table = self._by_function
+        return [e for m in cls.methods.values() for e in table.get(id(m.node), ())]
+
+    @cached_property
     def taken_apart(self) -> dict[Value, dict[int, str]]:
         """The variables that the parts of a value are bound to, by their places:
         `a, b = x` gives {x: {0: "a", 1: "b"}}; the first ones, where there are several."""

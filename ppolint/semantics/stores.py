@@ -22,7 +22,7 @@ from ppolint.semantics.experience import (
     named_roles,
 )
 from ppolint.semantics.handouts import has_policy_gradient
-from ppolint.semantics.program import Class, Event
+from ppolint.semantics.program import Class
 from ppolint.semantics.records import (
     has_advantages,
     is_record_of_policy,
@@ -245,7 +245,7 @@ def _updated(file: FileModel, cls: Class) -> set[str]:
     """The attributes that a class changes as a whole, in place: statistics, not steps."""
     return {
         str(event.base.core.data)
-        for event in _events_in(file, cls)
+        for event in file.events_in(cls)
         if event.kind == "method"
         and event.key in _UPDATES
         and event.base is not None
@@ -345,14 +345,6 @@ def _methods(file: FileModel, cls: Class) -> set[int]:
     return {id(f.node) for f in cls.methods.values()}
 
 
-def _events_in(file: FileModel, cls: Class) -> Iterable[Event]:
-    nodes = _methods(file, cls)
-    for event in file.events:
-        function = event.site.frame.function
-        if function is not None and id(function.node) in nodes:
-            yield event
-
-
 def _has_recursion(file: FileModel, cls: Class) -> bool:
     nodes = _methods(file, cls)
     for found in file.recursions:
@@ -381,7 +373,7 @@ def _is_dedicated(file: FileModel, cls: Class) -> bool:
         return False
     if any((core.args[0].dotted or "").startswith("torch.optim.") for core in _called(cls)):
         return False
-    for event in _events_in(file, cls):
+    for event in file.events_in(cls):
         if event.kind == "method" and event.key in ("backward", "step", "zero_grad"):
             return False
     return True
