@@ -183,7 +183,9 @@ class Containers:
                 container.roles |= self.provenance.roles(part)
         elif core.op == "alloc" and isinstance(core.data, AllocSite) and core.data.items:
             for part in core.data.items:
-                container.roles |= self.provenance.roles(part)
+                parts = flattened(part.core) if part.core.op == "tuple" else (part,)
+                for one in parts:
+                    container.roles |= self.provenance.roles(one)
         elif (
             core.op == "call" and core.args[0].op in ("class", "ref", "call") and len(core.args) > 2
         ):

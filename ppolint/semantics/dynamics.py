@@ -72,9 +72,12 @@ def _is_rewarded(members: list[_Member]) -> bool:
     said = [value.core for name, value in members if LOG_PROB.search(name)]
     rewards = [value.core for name, value in members if named_roles(name) == {REWARD}]
     for log_prob in said:
-        if log_prob.op != "item" or log_prob.args[0].core.op != "call":
+        if log_prob.op == "fn" and log_prob.data == "gather" and len(log_prob.args) > 2:
+            policy = log_prob.args[2].core
+        elif log_prob.op == "item" and log_prob.args[0].core.op == "call":
+            policy = log_prob.args[0].core
+        else:
             continue
-        policy = log_prob.args[0].core
         for reward in rewards:
             for part in walk(reward):
                 if part.op == "call" and part is not policy and policy in _handed(part):

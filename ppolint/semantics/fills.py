@@ -14,13 +14,23 @@ PARTS = frozenset({"select", "narrow"})
 def paired(core: Value, value: Value) -> list[tuple[Value, Value]]:
     """What is filled with what: one by one, where a loop goes over containers that are written out,
     `for kept, new in zip((states, rewards), (state, reward)): kept.append(new)`."""
-    wholes = _written_out(core)
+    wholes = _written_out(core) or _rows(core, value)
     if not wholes:
         return [(core, value)]
-    values = _written_out(value.core) if value.core.data == core.data else ()
+    values = _written_out(value.core) if core.op == "item" or value.core.data == core.data else ()
     if len(values) != len(wholes):
         return [(whole.core, value) for whole in wholes]
     return list(zip((whole.core for whole in wholes), values))
+
+
+def _rows(core: Value, value: Value) -> tuple[Value, ...]:
+    """The lists in a list that is written out, where a loop counts them and goes over as many values:
+    `for at, new in enumerate((state, reward)): kept[at].append(new)`."""
+    if core.op != "item" or core.args[1].number is not None:
+        return ()
+    rows = literal_members(core.args[0].core)
+    same = len(rows) == len(_written_out(value.core)) and core.args[1].loops & value.loops
+    return rows if same and all(row.core.op == "alloc" for row in rows) else ()
 
 
 def _written_out(core: Value) -> tuple[Value, ...]:

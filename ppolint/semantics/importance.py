@@ -30,7 +30,11 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
     parts = {part for surrogate in taken for part in walk(surrogate.value)}
     used = {part for part in parts if part.op in ("exp", "div")}
     used_nodes = {id(node) for value in used for node, _ in file.places(value)}
-    ratios = [v for v in file.of_op("exp") if is_log_ratio(_summed(v.args[0]))]
+    ratios = [
+        v
+        for v in file.of_op("exp")
+        if any(map(is_log_ratio, map(_summed, alternatives(v.args[0]))))
+    ]
     corrected = set(_truncating_functions(file))
     for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
         if value not in used and not _truncated(file, value) and in_product(file, value):
@@ -51,7 +55,9 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         weighs = any(u.op == "mul" and is_averaged(file, u) for u in file.users(value))
         if value in used or (third and not weighs) or _weighs_a_loss(file, value, losses):
             continue
-        signs = [t for t in terms(_summed(value.args[0])) if t.number is None]
+        options = map(_summed, alternatives(value.args[0]))
+        power = next(p for p in options if is_log_ratio(p))
+        signs = [t for t in terms(power) if t.number is None]
         if any(_is_peak(t) for t in signs):
             continue
         likely = (
@@ -104,9 +110,20 @@ def _likelihood_quotients(file: FileModel) -> Iterator[Value]:
         if above is not None and below is not None:
             if above.args[1:] == below.args[1:]:
                 yield value
-        elif _is_of_two_actions(value.args[0]) and value.args[1].number is None:
+        elif value.args[1].number is not None:
+            continue
+        elif _is_of_two_actions(value.args[0]) or _is_of_chosen(*value.args):
             if file.program.is_near_environment and is_averaged(file, value):
                 yield value
+
+
+def _is_of_chosen(above: Value, below: Value) -> bool:
+    """sum(p * chosen) / sum(q * chosen), with the same actions as ones and zeros."""
+    parts = [a.core for a in (above, below)]
+    if any(p.op != "reduce" or p.data != "sum" or p.args[0].core.op != "mul" for p in parts):
+        return False
+    one, two = (set(p.args[0].core.args) for p in parts)
+    return len(one & two) == 1 and one != two
 
 
 def _is_of_two_actions(value: Value) -> bool:

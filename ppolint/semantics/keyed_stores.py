@@ -28,7 +28,10 @@ _STRING = re.compile(r"[\"']([A-Za-z]\w*)[\"']")
 _PART = re.compile(r"self\.\w+\.([A-Za-z]\w*)")
 _DIARY = re.compile(r"(?i)log(?!_?p)|meter|metric|track|writer|stat(?!e)|monitor|plot|config")
 # A class of another library's does what that says, and its keys are parts of that.
-_PLAIN = frozenset({"builtins.object", "builtins.dict", "abc.ABC", "torch.nn.Module"})
+_PLAIN = frozenset(
+    "builtins.object builtins.dict abc.ABC torch.nn.Module torch.utils.data.Dataset "
+    "torch.utils.data.IterableDataset".split()
+)
 _USERS = 8
 
 
@@ -115,6 +118,8 @@ def _is_part_of_self(file: FileModel, cls: Class, core: Value) -> bool:
 def _is_name(core: Value) -> bool:
     """Whether a value may be the name of a field: an argument, or the key of an item of one."""
     if core.op == "item" and core.args[1].number == 0:
+        core = core.args[0].core
+    if core.op == "attr" and core.data == "name":  # of a specification
         core = core.args[0].core
     if core.op == "elem":
         over = core.args[0].core

@@ -155,6 +155,7 @@ def loss_factors(value: Value) -> list[Value]:
     for factor in core.args if _is_product(core) else (core,):
         bare = stripped(factor)
         if bare is not factor and _is_product(bare):
+            out.append(factor)
             out.extend(loss_factors(bare))
         else:
             out.append(bare)

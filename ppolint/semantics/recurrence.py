@@ -102,7 +102,14 @@ def affine(value: Value, is_target: Callable[[Value], bool]) -> list[Affine]:
         return [a for part in core.args[1:] for a in affine(part, is_target)]
     if core.op == "fn" and core.data == "nan_to_num":
         return affine(core.args[0], is_target)
+    if core.op == "clip" and all(_is_number(bound) for bound in core.args[1:]):
+        return affine(core.args[0], is_target)  # against sums that grow without end
     return []
+
+
+def _is_number(value: Value) -> bool:
+    core = value.core
+    return core.number is not None or (core.op == "neg" and core.args[0].number is not None)
 
 
 def _negated(value: Value) -> Value:

@@ -123,7 +123,17 @@ def has_recursion_shape(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
-    return any(any(map(_recurs, _own(loop))) for loop in _loops(tree.body))
+    loops = [_own(loop) for loop in _loops(tree.body)]
+    return any(any(map(_recurs, nodes)) or _recurs_in_two(nodes) for nodes in loops)
+
+
+def _recurs_in_two(nodes: list[ast.AST]) -> bool:
+    """Whether a loop multiplies a variable and adds to it: `x *= c`, then `x += d`."""
+    changed: dict[type, set[str]] = {ast.Mult: set(), ast.Add: set()}
+    for node in nodes:
+        if isinstance(node, ast.AugAssign) and type(node.op) in changed:
+            changed[type(node.op)] |= _targets(node.target)
+    return bool(changed[ast.Mult] & changed[ast.Add])
 
 
 def _loops(body: list[Any]) -> Iterator[ast.For | ast.While]:

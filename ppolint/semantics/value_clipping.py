@@ -50,7 +50,7 @@ def value_clips(file: FileModel) -> list[ValueClip]:
                 break
         else:
             # a helper of another file limits what is compared here
-            places = file.places(clip)
+            places = next((p for v in (clip, *sums) if (p := file.places(v))), [])
             if any(_is_here(file, user) for e in regressed for user in [e, *file.users(e)]):
                 candidates.append((clip, [file.here(*place) for place in places]))
     once: set[tuple[Value, Any]] = set()
