@@ -10,6 +10,7 @@ from ppolint.semantics.values import Value
 MAX_PHI = 4
 _FOLD_LIMIT = 1e12
 _EPSILON = 1e-4
+_DETACHING = frozenset({"detach", "detach_", "data"})
 
 
 class Values(Limits):
@@ -201,6 +202,8 @@ class Values(Limits):
         x, y = a.number, b.number
         if x is not None and y:
             return self.const(x / y) if x % y else self.const(x // y)
+        if a.core is b.core and b.op == "wrap" and b.data in _DETACHING:
+            return self.exp(self.zero)  # p / p.detach() is one, as exp(x - x.detach())
         below = _without_epsilon(b.core)
         if a.core.op == "exp" and below.op == "exp":
             return self.exp(self.sub(a.core.args[0], below.args[0]))

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ppolint.semantics.power_bases import listed_base, parts_of_product, power_base
-from ppolint.semantics.program import Loop
+from ppolint.semantics.program import Loop, Site
+from ppolint.semantics.ratios import is_exponential_ratio
 from ppolint.semantics.recurrence import GAE, RETURNS, Recursion, place_of, temporal_difference
 from ppolint.semantics.undiscounted import is_log_likelihood, undiscounted_sums
-from ppolint.semantics.values import Value, alternatives, walk
+from ppolint.semantics.values import Value, alternatives, terms, walk
 from ppolint.semantics.values import factors as factors_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
         kind = GAE if len(invariant) >= 2 else RETURNS
         certain = any(temporal_difference((e,), invariant) for e in errors)
         for node, site in file.places(value):
+            if _are_of_iteration(parts, site):
+                continue
             window = (site.frame, site.loops(), kind, tuple(invariant))
             if not site.loops() or window not in windows:
                 windows.add(window)
@@ -74,6 +77,18 @@ def power_forms(file: FileModel) -> Iterator[Recursion]:
     yield from _augmented_powers(file)
     yield from _augmented_cells(file)
     yield from undiscounted_sums(file)
+
+
+def _are_of_iteration(parts: list, site: Site) -> bool:
+    """Whether all powers are one number in each iteration of the loop around: a step of a search."""
+    around = 0
+    for loop in site.loops():
+        around |= loop.mask
+    exponents = [f.args[1].core for f, _ in parts if f.op == "pow"]
+    return bool(exponents) and all(
+        e.loops and not e.loops & ~around and not any(p.op == "call" for p in walk(e))
+        for e in exponents
+    )
 
 
 def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
@@ -123,9 +138,18 @@ def _is_polynomial(parts: list) -> bool:
 
 
 def _is_weighted_loss(errors: list[Value]) -> bool:
-    """Whether rewards weigh logarithms of probabilities: a policy loss. A logarithm by itself is the
-    reward of an imitator."""
-    return len(errors) > 1 and any(map(is_log_likelihood, errors))
+    """Whether rewards weigh logarithms of probabilities, or ratios of them: a policy loss. A
+    logarithm by itself is the reward of an imitator."""
+    return len(errors) > 1 and any(
+        is_log_likelihood(e) or is_exponential_ratio(e) or is_exponential_ratio(_less_one(e))
+        for e in errors
+    )
+
+
+def _less_one(value: Value) -> Value:
+    """`x` of 1 - x."""
+    rest = [t for t in terms(value) if t.number is None]
+    return rest[0].args[0].core if len(rest) == 1 and rest[0].op == "neg" else value
 
 
 def _contracts(einsum: Value) -> bool:

@@ -90,6 +90,11 @@ class Provenance:
                 return frozenset({DONE})
         if core in self.actions and not (inner & {REWARD, DONE}):
             return frozenset({ACTION})
+        if core.op in ("call", "fn") and any(
+            index in self.actions or self.roles(index) == {POLICY}
+            for index in self._ones.get(core, ())
+        ):
+            return frozenset({ACTION})
         if core.op == "call" and inner and core.args[0].op in ("ref", "class"):
             return frozenset(inner) if len(inner) == 1 else frozenset()  # type: ignore[arg-type]
         if core.op == "comp" and len(core.args) == 2:  # the same of each agent
@@ -236,6 +241,15 @@ class Provenance:
         for event in self.file.events:
             if event.kind == "store" and event.base is not None:
                 out.setdefault(event.base.core, []).append(event.value.core)
+        return out
+
+    @cached_property
+    def _ones(self) -> dict[Value, list[Value]]:
+        """Where a one is put into an array of zeros, not row by row: an action that is encoded."""
+        out: dict[Value, list[Value]] = {}
+        for event in self.file.events:
+            if event.kind == "store" and event.base is not None and event.value.number == 1:
+                out.setdefault(event.base.core, []).append(event.key.core)
         return out
 
     def _is_filtered(self, core: Value) -> bool:

@@ -161,7 +161,17 @@ def classify(form: Affine, loop: Loop | None) -> tuple[str, tuple[Value, ...], b
         if not certain and _is_undiscounted_error(form.rest):
             return GAE, tuple(invariant), False  # lambda alone: the discount is 1
         return RETURNS, tuple(invariant), False
+    if not invariant and _is_discounted_by_step(form, mask):
+        return RETURNS, (), False
     return None
+
+
+def _is_discounted_by_step(form: Affine, mask: int) -> bool:
+    """Whether r[t] + c[t] * x, with a reward and a discount of each step in two arrays."""
+    parts = [*form.rest, *form.coefficient]
+    if len(form.rest) != 1 or len(form.coefficient) != 1:
+        return False
+    return all(p.core.op == "item" and p.loops & mask and not _is_mask(p.core) for p in parts)
 
 
 def is_of_duration(factor: Value, mask: int) -> bool:

@@ -201,7 +201,9 @@ def _carried(file: FileModel, loop: Loop, carried: Carried) -> Recursion | None:
         if loop.frame.module.main:
             # a helper of another file that does one step: it is no recursion without the loop
             place = file.here(*place)
-        return Recursion(*known, *place, stored=stored)
+        # with a discount of each step it is a return in a program about RL only
+        kept = stored and bool(known[1] or not form.coefficient)
+        return Recursion(*known, *place, stored=kept)
     return None
 
 
