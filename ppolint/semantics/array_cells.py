@@ -60,6 +60,8 @@ def _is_moved(file: FileModel, cell: _Cell, is_cell: Callable, loop: Loop) -> bo
         if event.base.core is cell.container and cell.field is None:
             left = event.value.core
             emptied = left.args[1:] if left.op == "where" else (left,)
+            if left.op == "mul" and any(is_cell(f.core) for f in left.args):
+                return True  # by a mask
             if any(a.number == 0 or (a.dotted or "").endswith(".nan") for a in emptied):
                 if is_cell(file.values.make("item", (cell.container, event.key)).core):
                     return True

@@ -33,7 +33,7 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
     ratios = [
         v
         for v in file.of_op("exp")
-        if any(map(is_log_ratio, map(_summed, alternatives(v.args[0]))))
+        if all(is_log_ratio(_summed(a)) for a in alternatives(v.args[0]))
     ]
     corrected = set(_truncating_functions(file))
     for value in [*_self_ratios(file), *_likelihood_quotients(file)]:
@@ -55,8 +55,7 @@ def free_ratios(file: FileModel, taken: list[Surrogate]) -> Iterator[tuple[Value
         weighs = any(u.op == "mul" and is_averaged(file, u) for u in file.users(value))
         if value in used or (third and not weighs) or _weighs_a_loss(file, value, losses):
             continue
-        options = map(_summed, alternatives(value.args[0]))
-        power = next(p for p in options if is_log_ratio(p))
+        power = _summed(alternatives(value.args[0])[0])
         signs = [t for t in terms(power) if t.number is None]
         if any(_is_peak(t) for t in signs):
             continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _ADDS = frozenset({"append", "extend", "copy_"})
 _WORD = re.compile(r"[A-Za-z]\w*\Z")
-_STRING = re.compile(r"[\"']([A-Za-z]\w*)[\"']")
-_PART = re.compile(r"self\.\w+\.([A-Za-z]\w*)")
 _DIARY = re.compile(r"(?i)log(?!_?p)|meter|metric|track|writer|stat(?!e)|monitor|plot|config")
 # A class of another library's does what that says, and its keys are parts of that.
 _PLAIN = frozenset(
@@ -42,8 +41,8 @@ def keyed_store(file: FileModel, cls: Class) -> Rollout | None:
     fill = next(_keyed_fills(file, cls), None)
     if fill is None or not keeps_data(file, cls):
         return None
-    words = _own_words(file, cls)
-    if not _are_steps(words):
+    words = _own_words(file, cls, fill)
+    if not _are_steps(words) and _attribute(fill.base) != "__dict__":  # any object has that
         for text in _texts(file, cls):
             words |= _said_to_instances(text, cls.name)
     if not _are_steps(words):
@@ -68,16 +67,24 @@ def _keyed_fills(file: FileModel, cls: Class) -> Iterator[Event]:
     for event in file.events_in(cls):
         if event.base is None or not (event.kind == "store" or event.key in _ADDS):
             continue
+        if event.kind == "store" and event.key.string is not None:
+            continue  # a field of one of several records
         keyed = any(_is_keyed(file, cls, base) for base in alternatives(event.base))
         if keyed or _is_given_whole(file, cls, event) or _is_begun(file, cls, event):
             yield event
 
 
 def _is_begun(file: FileModel, cls: Class, event: Event) -> bool:
-    """Whether an empty list is put under a key that only the user knows."""
-    if event.kind != "store" or event.base is None or event.value.core.op != "alloc":
+    """Whether an empty list is put under a key that only the user knows, and then added to."""
+    begun = event.value.core
+    if event.kind != "store" or event.base is None or begun.op != "alloc":
         return False
-    return _is_name(event.key.core) and _is_part_of_self(file, cls, event.base.core)
+    if not (_is_name(event.key.core) and _is_part_of_self(file, cls, event.base.core)):
+        return False
+    return any(
+        other.key in _ADDS and other.base is not None and begun in alternatives(other.base)
+        for other in file.events_in(cls)
+    )
 
 
 def _is_given_whole(file: FileModel, cls: Class, event: Event) -> bool:
@@ -127,12 +134,55 @@ def _is_name(core: Value) -> bool:
     return core.op == "param"
 
 
-def _own_words(file: FileModel, cls: Class) -> set[str]:
-    """The words of a class that may be keys of what it keeps: its strings of one word, and what it
-    takes from its attributes, `self.data.rewards`."""
+def _own_words(file: FileModel, cls: Class, fill: Event) -> set[str]:
+    """The words of a class that may be keys of what it keeps: those that are keys, members of displays,
+    assigned or compared (no messages, no modes of files), and what it takes from the attribute that
+    is filled, `self.data.rewards`."""
     start, end = file.span(cls.node)
-    text = file.source.text[start:end]
-    return {*_STRING.findall(text), *_PART.findall(text)}
+    start = file.source.text.rfind("\n", 0, start) + 1
+    try:
+        tree = ast.parse(textwrap.dedent(file.source.text[start:end]))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    held = _attribute(fill.base)
+    words: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            if (
+                held is not None
+                and isinstance(node.value, ast.Attribute)
+                and node.value.attr == held
+            ):
+                words.add(node.attr)
+            continue
+        for part in _keys_of(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                if _WORD.match(part.value):
+                    words.add(part.value)
+    return words
+
+
+def _keys_of(node: ast.AST) -> list[ast.expr | None]:
+    """The parts of a node that may name a field, if they are strings."""
+    if isinstance(node, ast.Subscript):
+        return [node.slice]
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return [*node.elts]
+    if isinstance(node, ast.Dict):
+        return [*node.keys]
+    if isinstance(node, ast.Assign):
+        return [node.value]
+    return [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+
+
+def _attribute(base: Value | None) -> str | None:
+    """The attribute of `self` that a fill goes to, or to an entry of."""
+    for option in alternatives(base) if base is not None else ():
+        while option.op in ("item", "elem"):
+            option = option.args[0].core
+        if option.op == "attr":
+            return str(option.data)
+    return None
 
 
 def _texts(file: FileModel, cls: Class) -> Iterator[str]:

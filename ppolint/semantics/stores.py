@@ -133,7 +133,8 @@ def _is_set_anew(container: Container) -> bool:
     """Whether a list that is added to is written over at places that the caller says: what each of
     several environments shows now."""
     stores = [fill for fill in container.fills if fill.kind == "store"]
-    return len(stores) < len(container.fills) and any(s.key.core.op == "param" for s in stores)
+    written = [s for s in stores if s.value.core.op != "alloc"]  # a new list is no state
+    return len(stores) < len(container.fills) and any(s.key.core.op == "param" for s in written)
 
 
 def _is_made_at_once(container: Container) -> bool:
