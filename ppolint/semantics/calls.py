@@ -210,6 +210,7 @@ class Calls(Inlining, Instances):
         loop = self.enter_loop("comprehension", node, iterable)  # type: ignore[attr-defined]
         element = self.apply(function, [self.element(iterable, loop)], {}, node)  # type: ignore[attr-defined]
         self.frame.loop = loop.parent
+        self.note(element, node)  # type: ignore[attr-defined]
         return self.values.make("comp", (element, iterable), loop.bit)
 
     def _fold(self, function: Value, iterable: Value, init: Value, node: Any) -> Value:

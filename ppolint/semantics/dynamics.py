@@ -74,10 +74,12 @@ def _is_rewarded(members: list[_Member]) -> bool:
     for log_prob in said:
         if log_prob.op == "fn" and log_prob.data == "gather" and len(log_prob.args) > 2:
             policy = log_prob.args[2].core
-        elif log_prob.op == "item" and log_prob.args[0].core.op == "call":
-            policy = log_prob.args[0].core
         else:
-            continue
+            policy = log_prob
+            while policy.op in ("item", "attr"):
+                policy = policy.args[0].core
+            if policy.op != "call" or policy is log_prob:
+                continue
         for reward in rewards:
             for part in walk(reward):
                 if part.op == "call" and part is not policy and policy in _handed(part):
@@ -90,7 +92,7 @@ def _handed(call: Value) -> set[Value]:
     out: set[Value] = set()
     queue = [a.core for a in call.args[1:]]
     for value in queue:
-        if value.op in ("item", "phi", "where", "after"):
+        if value.op in ("item", "attr", "phi", "where", "after"):
             queue.extend(a.core for a in value.args)
         out.add(value)
     return out

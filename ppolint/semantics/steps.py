@@ -261,6 +261,7 @@ def _may_be_action(value: Value) -> bool:
         "param",
         "phi",
         "reduce",
+        "where",
     )
 
 
