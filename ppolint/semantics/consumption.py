@@ -164,6 +164,8 @@ def _drawn(action: Value, stepped: set[Value]) -> bool | None:
     if action in stepped:
         return None
     for value in queue:
+        if value.op == "carry":
+            return None  # it depends on what was shown before
         if value.op == "call":
             callee = value.args[0]
             known = (callee.dotted or "").startswith(_RANDOM_NUMBERS) or (
