@@ -71,12 +71,12 @@ def commands(python: str, torchfix: str | None, folder: str) -> dict[str, list[s
     if program is not None:
         ruff[:3] = [program]
     made = {
-        "ppolint cold, 1 job": [*ppolint, "--isolated", "--no-cache", "--jobs", "1", "."],
+        "ppolint cold 1 job": [*ppolint, "--isolated", "--no-cache", "--jobs", "1", "."],
         "ppolint cold": [*ppolint, "--isolated", "--no-cache", "."],
         "ppolint warm": [*ppolint, "--config", str(cache), "."],
         "ruff F cold": [*ruff, "--no-cache", "."],
         "ruff F warm": [*ruff, "--cache-dir", f"{folder}/ruff", "."],
-        "flake8 F, 1 job": [python, "-m", "flake8", "--isolated", "--select", "F", "-j1", "."],
+        "flake8 F 1 job": [python, "-m", "flake8", "--isolated", "--select", "F", "-j1", "."],
         "python -c pass": [sys.executable, "-c", "pass"],
     }
     if torchfix is not None:

@@ -23,6 +23,8 @@ _STATEMENT = re.compile(
 _OPERATOR = re.compile(
     r"""\*\*|//|<<|>>|[-+*/%@&|^~.(\[{'"]|\b(?:and|or|not|if|lambda|await|yield)\b"""
 )
+# A ruler of dashes is no expression.
+_QUOTED = re.compile(r""""[^"\\\n]*"|'[^'\\\n]*'|#[^\n]*""")
 # What operators are written with, for an upper bound on how many there are.
 _SIGNS = b"-+*/%@&|^~.([{'\"<>"
 _WORDS = (b"and", b"or", b"not", b"if", b"lambda", b"await", b"yield")
@@ -51,7 +53,9 @@ def _may_nest(piece: str) -> bool:
         return False
     data = piece.encode("utf-8", "surrogatepass")
     most = len(data) - len(data.translate(None, _SIGNS)) + sum(map(data.count, _WORDS))
-    return most > MAX_LINE_NESTING and len(_OPERATOR.findall(piece)) > MAX_LINE_NESTING
+    if most <= MAX_LINE_NESTING:
+        return False
+    return len(_OPERATOR.findall(_QUOTED.sub('""', piece))) > MAX_LINE_NESTING
 
 
 _TOKEN = re.compile(

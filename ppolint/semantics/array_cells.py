@@ -54,8 +54,8 @@ def cell_recursions(file: FileModel, known_nodes: set[int]) -> Iterator[Recursio
 def _is_moved(file: FileModel, cell: _Cell, is_cell: Callable, loop: Loop) -> bool:
     """Whether the cell that is added is emptied in the same loop: a reward that moves to the step
     before, of a step that does not count."""
-    for event in file.events:
-        if event.kind != "store" or event.base is None or not event.site.in_loop(loop):
+    for event in file.events_of("store"):
+        if event.base is None or not event.site.in_loop(loop):
             continue
         if event.base.core is cell.container and cell.field is None:
             left = event.value.core

@@ -50,8 +50,8 @@ def without_episodes(file: FileModel, found: list[Rollout]) -> list[Rollout]:
     memories = {c.value.core for r in replays for c in r.containers} | _sampled_objects(file)
     given = {
         part.id
-        for event in file.events
-        if event.kind == "method" and event.base is not None
+        for event in file.events_of("method")
+        if event.base is not None
         if event.key in methods or event.base.core in memories
         for arg in event.args
         for part in (arg.core, *literal_members(arg.core), *arg.core.args)
@@ -69,8 +69,8 @@ def _handed_to_replay(file: FileModel) -> set[int]:
     """What is given to something that is called a replay memory, at once or step by step."""
     return {
         (arg.core.args[0].core if arg.core.op == "elem" else arg.core).id
-        for event in file.events
-        if event.kind == "method" and "replay" in str(event.key).lower()
+        for event in file.events_of("method")
+        if "replay" in str(event.key).lower()
         for arg in event.args
     }
 
@@ -79,8 +79,8 @@ def _sampled_objects(file: FileModel) -> set[Value]:
     """Objects that minibatches of a given size are drawn from: `memory.sample(64)`."""
     return {
         held
-        for event in file.events
-        if event.kind == "method" and event.key == "sample" and event.base is not None
+        for event in file.events_of("method")
+        if event.key == "sample" and event.base is not None
         if len(event.args) == 1 and _is_count(event.args[0])
         for held in (event.base.core, *file.resolve(event.base))
     }
@@ -240,8 +240,7 @@ def _leaves(file: FileModel, core: Value) -> bool:
     if core.op == "tuple" and file.users(core):
         return True
     return any(
-        event.kind in ("return", "yield", "setattr", "store") and event.value.core is core
-        for event in file.events
+        event.value.core is core for event in file.events_of("return", "yield", "setattr", "store")
     )
 
 
@@ -263,9 +262,8 @@ def is_single_step(file: FileModel, container: Container) -> bool:
     core = container.value.core
     made = [
         event
-        for event in file.events
-        if event.kind == "setattr"
-        and core.op == "attr"
+        for event in file.events_of("setattr")
+        if core.op == "attr"
         and event.key == core.data
         and event.base is not None
         and event.base.core is core.args[0].core

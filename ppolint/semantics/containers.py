@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppolint.semantics.allocations import allocation, element_of
 from ppolint.semantics.fills import PARTS, adds_up, flattened, is_of_element, paired, whole_of
+from ppolint.semantics.holders import Holders
 from ppolint.semantics.program import AllocSite, Class, Event, Site
 from ppolint.semantics.provenance import Provenance
 from ppolint.semantics.scopes import children
@@ -21,6 +22,7 @@ _PUSHES = frozenset({"append", "insert", "extend", "appendleft", "add", "push"})
 # What puts its last argument into a part of a tensor.
 _WRITERS = frozenset({"copy_", "fill_"})
 _PLACED_WRITERS = frozenset({"index_copy_", "index_fill_", "index_put_", "scatter_", "put_"})
+_FILLING = _PUSHES | _WRITERS | _PLACED_WRITERS
 # The first part of the key of a list that a network of another file has.
 LENT = "lent"
 
@@ -47,29 +49,9 @@ class Containers:
         self.file = file
         self.provenance = provenance
         self.table: dict[tuple, Container] = {}
-        self.assigned: dict[Value, tuple[Value, str]] = {}
-        self.entered: dict[Value, tuple[Value, str]] = {}
-        self.stored_entries: dict[Value, dict[str, Value]] = {}
-        self.rows: dict[Value, Value] = {}
+        self.holders = Holders(file)
         self._open: set[Value] = set()
-        for event in file.events:
-            if event.kind == "setattr" and event.base is not None:
-                self.assigned.setdefault(event.value.core, (event.base.core, event.key))
-            elif event.kind == "store" and event.base is not None and event.key.string is not None:
-                if event.base.core.op == "attr" and event.value.core.op in ("alloc", "call", "fn"):
-                    self.entered.setdefault(event.value.core, (event.base.core, event.key.string))
-                elif event.base.core.op == "alloc":
-                    entries = self.stored_entries.setdefault(event.base.core, {})
-                    entries.setdefault(event.key.string, event.value)
-            elif event.kind == "store" and event.base is not None:
-                if event.base.core.op == "alloc" and event.value.core.op == "alloc":
-                    self.rows.setdefault(event.base.core, event.value.core)
-            elif event.kind == "method" and event.key == "update" and event.args:
-                given = getattr(event.args[0].core.data, "entries", None)
-                if event.base is not None and event.args[0].core.op == "alloc" and given:
-                    self.stored_entries.setdefault(event.base.core, {}).update(given)
-        for event in file.events:
-            self._take(event)
+        self._find_fills()
         for container in self.table.values():
             for fill in container.fills:
                 if fill.kind == "method" and fill.args:
@@ -98,8 +80,8 @@ class Containers:
     def _unknown_calls(self) -> dict[str, list[Event]]:
         """Calls of methods of objects that may be of any class, by the name of the method."""
         out: dict[str, list[Event]] = {}
-        for event in self.file.events:
-            if event.kind == "method" and event.base is not None and event.args:
+        for event in self.file.events_of("method"):
+            if event.base is not None and event.args:
                 if event.base.core.op == "param" and isinstance(event.key, str):
                     out.setdefault(event.key, []).append(event)
         return out
@@ -115,31 +97,39 @@ class Containers:
                     out |= inner.roles
         return out
 
-    def _take(self, event: Event) -> None:
-        if event.kind in ("bind", "setattr"):
-            if event.value.core.op == "fn" and event.value.core.data == "cat":
-                self._concatenated(event)
-        if event.base is None:
-            return
-        if event.kind == "method":
-            if event.key in _PUSHES and event.args:
-                self._fill(event.base, event.args[-1], event, False)
-            elif event.key in _WRITERS and event.args:
-                whole = whole_of(event.base.core)
-                if whole is not None:
-                    self._fill(whole, event.args[0], event, True)
-            elif event.key in _PLACED_WRITERS and len(event.args) >= 2:
-                self._fill(event.base, event.args[-1], event, True)
-        elif event.kind == "store" and event.key.string is None and not adds_up(event):
-            self._fill(event.base, event.value, event, True)
-        elif event.kind == "augment" and event.key is None:
-            source = self._identity(event.base.core)[0]
-            made = allocation(self.file, source) if source is not None else None
-            if made is not None and not made[0]:  # an array is added to, not extended
-                self._fill(event.base, event.value, event, False)
-        elif event.kind == "call" and event.base.op == "attr" and event.base.data in _PUSHES:
-            if event.args:  # put = rows.append; put(row)
-                self._fill(event.base.args[0], event.args[-1], event, False)
+    def _find_fills(self) -> None:
+        for event in self.file.events:
+            kind = event.kind
+            if kind == "bind" or kind == "setattr":
+                if event.value.core.data == "cat" and event.value.core.op == "fn":
+                    self._concatenated(event)
+            elif event.base is None:
+                continue
+            elif kind == "method":
+                if event.key in _FILLING and event.args:
+                    self._filled_by_method(event, event.base)
+            elif kind == "call":
+                if event.base.op == "attr" and event.base.data in _PUSHES and event.args:
+                    # put = rows.append; put(row)
+                    self._fill(event.base.args[0], event.args[-1], event, False)
+            elif kind == "store":
+                if event.key.string is None and not adds_up(event):
+                    self._fill(event.base, event.value, event, True)
+            elif kind == "augment" and event.key is None:
+                source = self._identity(event.base.core)[0]
+                made = allocation(self.file, source) if source is not None else None
+                if made is not None and not made[0]:  # an array is added to, not extended
+                    self._fill(event.base, event.value, event, False)
+
+    def _filled_by_method(self, event: Event, base: Value) -> None:
+        if event.key in _PUSHES:
+            self._fill(base, event.args[-1], event, False)
+        elif event.key in _WRITERS:
+            whole = whole_of(base.core)
+            if whole is not None:
+                self._fill(whole, event.args[0], event, True)
+        elif len(event.args) >= 2:
+            self._fill(base, event.args[-1], event, True)
 
     def _concatenated(self, event: Event) -> None:
         """x = torch.cat([x, new]): the container is the variable, or the attribute."""
@@ -260,8 +250,8 @@ class Containers:
             if field_name is None:
                 # a row of a container: x["obs"][episode][t] = ...
                 source, key, owner, name = self._identity(outer)
-                if outer in self.rows:  # by_worker[i] = defaultdict(list)
-                    return self._identity(self.rows[outer])
+                if outer in self.holders.rows:  # by_worker[i] = defaultdict(list)
+                    return self._identity(self.holders.rows[outer])
                 last = core.args[1].number is not None
                 rows = source is not None and (source.op != "alloc" or outer.op == "item" or last)
                 return (source, key, owner, name) if rows else (None, (), None, "")
@@ -286,8 +276,8 @@ class Containers:
             self._open.discard(core)
             rows = found[0] is not None and element_of(found[0]) is not found[0]
             return found if rows else (None, (), None, "")
-        if core in self.entered:
-            base, name = self.entered[core]
+        if core in self.holders.entered:
+            base, name = self.holders.entered[core]
             _, key, owner, _ = self._identity(base)
             if owner is not None:
                 return core, (*key, name), owner, name
@@ -300,8 +290,8 @@ class Containers:
                     return source, (*key, name), owner, name
             elif core.args[0].data in PARTS:
                 return self._identity(outer)
-        if core in self.assigned and core.op in ("alloc", "call", "fn"):
-            base, name = self.assigned[core]
+        if core in self.holders.assigned and core.op in ("alloc", "call", "fn"):
+            base, name = self.holders.assigned[core]
             cls = file.class_of(base)
             if cls is not None and cls.module.main:
                 return core, ("class", id(cls.node), name), cls, name

@@ -12,7 +12,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ppolint.semantics.project import imported_names, torch_by_imports
+from ppolint.semantics.import_lines import imported_names, torch_by_imports
 from ppolint.semantics.shapes import has_loss_shape, has_recursion_shape, has_value_clip_shape
 from ppolint.semantics.subject import speaks_of_rl, subject_of
 
@@ -188,7 +188,7 @@ def _program_files(project: Project) -> tuple[frozenset[str], frozenset[str]]:
     for path in project.files:
         data = project.read(path)
         if b".step(" in data or _names_package(data):
-            if speaks_of_environments(project.text(path, keep=False)):
+            if speaks_of_environments(project.text(path, keep=False), project.imports(path)):
                 speaking.append(path)
     imported: dict[str, list[str]] = {}
     part: set[str] = set(speaking)

@@ -131,7 +131,7 @@ def made_for_workers(containers: Containers) -> Iterator[list[Container]]:
         }
         if len(arrays) < 4 or len(arrays) != len(entries) or not site.site.frame.module.main:
             continue
-        if value in containers.assigned:
+        if value in containers.holders.assigned:
             continue  # of an object: the class tells
         roles = {role for name in arrays for role in named_roles(name)}
         if {REWARD, ACTION, DONE} <= roles and any(map(_OF_ACTOR.search, arrays)):

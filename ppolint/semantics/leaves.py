@@ -184,9 +184,9 @@ class Leaves:
     def _returned(self) -> dict[Any, list[Value]]:
         """Function of this file -> what it returns, its parameters unknown."""
         out: dict[Any, list[Value]] = {}
-        for event in self.file.events:
+        for event in self.file.events_of("return"):
             frame = event.site.frame
-            if event.kind == "return" and frame.caller is None and frame.function is not None:
+            if frame.caller is None and frame.function is not None:
                 out.setdefault(frame.function, []).append(event.value.core)
         return out
 
@@ -195,7 +195,7 @@ class Leaves:
         """Container -> what is put into it after it is made."""
         if self._stored is None:
             self._stored = {}
-            for event in self.file.events:
+            for event in self.file.events_of("store", "method"):
                 base = event.base
                 if base is None:
                     continue

@@ -240,6 +240,20 @@ class FileModel:
             if value.op == "wrap" and value.data in ("detach", "detach_", "data")
         )
 
+    def events_of(self, *kinds: str) -> list[Event]:
+        """The events of one kind, or of several, in order of evaluation."""
+        known = self._by_kinds
+        if kinds not in known:
+            known[kinds] = [event for event in self.events if event.kind in kinds]
+        return known[kinds]
+
+    @cached_property
+    def _by_kinds(self) -> dict[tuple[str, ...], list[Event]]:
+        table: dict[tuple[str, ...], list[Event]] = {}
+        for event in self.events:
+            table.setdefault((event.kind,), []).append(event)
+        return table
+
     @cached_property
     def _by_function(self) -> dict[int, list[Event]]:
         table: dict[int, list[Event]] = {}

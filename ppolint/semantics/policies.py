@@ -40,8 +40,8 @@ def _mine(file: FileModel, cls: Class) -> set[int]:
 
 def _samples(file: FileModel, cls: Class) -> bool:
     nodes = _mine(file, cls)
-    for event in file.events:
-        if event.kind == "method" and event.key in ("sample", "rsample"):
+    for event in file.events_of("method"):
+        if event.key in ("sample", "rsample"):
             function = event.site.root.function
             if function is not None and id(function.node) in nodes:
                 return True
@@ -57,9 +57,9 @@ def _samples(file: FileModel, cls: Class) -> bool:
 def _returns_both(file: FileModel, cls: Class) -> bool:
     """Whether a method returns a log-probability and what another network says, side by side."""
     nodes = _mine(file, cls)
-    for event in file.events:
+    for event in file.events_of("return"):
         function = event.site.frame.function
-        if event.kind != "return" or function is None or id(function.node) not in nodes:
+        if function is None or id(function.node) not in nodes:
             continue
         parts = _parts(event.value)
         if len(parts) < 2:

@@ -94,8 +94,8 @@ def listed_base(file: FileModel, value: Value) -> Value | None:
         return None
     added = [
         event
-        for event in file.events
-        if event.kind == "method" and event.key == "append" and event.args
+        for event in file.events_of("method")
+        if event.key == "append" and event.args
         if event.base is not None and event.base.core is value
     ]
     if len(added) != 1:
@@ -114,8 +114,8 @@ def listed_base(file: FileModel, value: Value) -> Value | None:
 def _masked_powers(file: FileModel, matrix: Value) -> Value | None:
     """c of a matrix of zeros that has powers of it where a condition holds for the exponents, or
     cell by cell: `m[i, j] = c ** (j - i)`."""
-    for event in file.events:
-        if event.kind != "store" or event.base is None or event.value.core.op != "pow":
+    for event in file.events_of("store"):
+        if event.base is None or event.value.core.op != "pow":
             continue
         base, key = event.base.core, event.key.core
         row = base.args[1] if base.op == "item" and base.args[0].core is matrix else None

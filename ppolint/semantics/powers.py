@@ -93,9 +93,9 @@ def _are_of_iteration(parts: list, site: Site) -> bool:
 
 def _augmented_cells(file: FileModel) -> Iterator[Recursion]:
     """x[t] += c**k * y[t + k] in a double loop."""
-    for event in file.events:
+    for event in file.events_of("augment"):
         loops = event.site.loops()
-        if event.kind != "augment" or event.key is None or len(loops) < 2:
+        if event.key is None or len(loops) < 2:
             continue
         if _is_metric(event.value) or any(_is_simulated(event.value, lp) for lp in loops):
             continue
@@ -125,8 +125,8 @@ def _is_of_window(file: FileModel, rewards: Value) -> bool:
     targets of a replay memory."""
     fronts = [
         event.base.core
-        for event in file.events
-        if event.kind == "method" and event.key == "popleft" and event.base is not None
+        for event in file.events_of("method")
+        if event.key == "popleft" and event.base is not None
     ]
     return bool(fronts) and any(part in fronts for part in walk(rewards))
 
@@ -209,8 +209,8 @@ def _is_power(factor: Value, loop: Loop) -> bool:
 def _is_minimised(file: FileModel, loop: Loop, total: Value) -> bool:
     """Whether what a loop sums up is a loss by itself, or a part of one, that no log-probability
     weighs: errors of a model, of which later ones count less."""
-    for event in file.events:
-        if event.kind != "method" or event.key != "backward" or event.base is None:
+    for event in file.events_of("method"):
+        if event.key != "backward" or event.base is None:
             continue
         queue = [event.base.core]
         for value in queue:

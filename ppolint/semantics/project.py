@@ -15,31 +15,14 @@ from functools import cached_property
 from typing import Any
 
 from ppolint.semantics.contents import Contents
-
-_IMPORT = re.compile(
-    r"^[ \t>]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n]*)|import[ \t]+([^#\n]+))",
-    re.MULTILINE,
+from ppolint.semantics.import_lines import (
+    handed_on,
+    imported_names,
+    torch_by_imports,
 )
+
 _LONGEST_LINE = 5_000
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_TORCH = frozenset({"torch", "torchrl", "tensordict", "pytorch_lightning", "lightning"})
-_HANDED_ON = (".torch", ".try_import_torch")  # torch of another module, or RLlib's
-# Logging to TensorBoard through torch makes no torch program.
-_LOGGING = "torch.utils.tensorboard"
-OTHER_FRAMEWORKS = frozenset(
-    {
-        "jax",
-        "flax",
-        "tensorflow",
-        "keras",
-        "tflearn",
-        "paddle",
-        "mxnet",
-        "mindspore",
-        "haiku",
-        "tinygrad",
-    }
-)
 # A file of the project is looked into only when it may hold something a pattern is made of.
 # Each pattern begins with letters that a search can jump to.
 _RELEVANT = (
@@ -63,8 +46,6 @@ _LISTS = re.compile(
 _ADDS = re.compile(r"\.append\([^\n]*\blog_prob\(")
 _SHORT = 8_000
 _TREES = 48
-# `from module import names`, the names in parentheses or in one line.
-_NAMES_FROM = re.compile(r"^from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^(\n]*)", re.MULTILINE)
 
 
 def _is_relevant(text: str) -> bool:
@@ -90,6 +71,7 @@ class Project:
         self._list_files = list_files
         self._texts: dict[str, str] = {}
         self._trees: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+        self._importers: dict[str, str] = {}  # file -> its folder
         self._locations: dict[tuple[str, str], tuple[str, tuple[str, ...]] | None] = {}
         self._folders: dict[tuple[str, str], bool] = {}
         self._torch: dict[str, bool] = {}
@@ -168,7 +150,7 @@ class Project:
             return None
         sources = self.__dict__.setdefault("_handed_on", {})
         if path not in sources:
-            sources[path] = _handed_on(self.text(path, keep=False))
+            sources[path] = handed_on(self.text(path, keep=False))
         found = sources[path].get(name)
         if found is None and not name.startswith("*"):
             asked = asked | {path}
@@ -210,7 +192,9 @@ class Project:
         `pkg.utils.make_env` gives (".../pkg/utils.py", ("make_env",)); None when it is no file of
         the project. The search goes from the importer's folder up to the root and its `src`.
         """
-        folder = os.path.dirname(os.path.abspath(importer))
+        folder = self._importers.get(importer)
+        if folder is None:
+            folder = self._importers[importer] = os.path.dirname(os.path.abspath(importer))
         key = (folder, dotted)
         if key not in self._locations:
             self._locations[key] = self._locate(dotted, folder)
@@ -350,34 +334,6 @@ class Project:
         return known
 
 
-def torch_by_imports(names: Iterable[str]) -> bool | None:
-    """Whether a file with these imports is a PyTorch one; None when they do not tell."""
-    roots = {n.partition(".")[0] for n in names if not n.startswith(_LOGGING)}
-    if roots & _TORCH or any(n.endswith(_HANDED_ON) for n in names):
-        return True
-    return False if roots & OTHER_FRAMEWORKS else None
-
-
-def imported_names(text: str) -> frozenset[str]:
-    """Dotted names in the import statements of a text: modules, and `module.name` for `from`."""
-    out: set[str] = set()
-    for match in _import_statements(text):
-        module, names, plain = match.groups()
-        if plain:
-            for part in plain.split(","):
-                name = part.split()[0] if part.split() else ""
-                if name:
-                    out.add(name)
-            continue
-        out.add(module)
-        for part in names.replace("(", " ").replace(")", " ").replace("\\", " ").split(","):
-            words = part.split()
-            if words and words[0].isidentifier():
-                joiner = "" if module.endswith(".") else "."
-                out.add(f"{module}{joiner}{words[0]}")
-    return frozenset(out)
-
-
 def _notebook_lines(text: str) -> Iterator[str]:
     """The lines of the JSON of a notebook that are one string, as they read."""
     for line in text.split("\n"):
@@ -388,34 +344,9 @@ def _notebook_lines(text: str) -> Iterator[str]:
                 yield line[:-1].removesuffix("\\n").replace('\\"', '"')
 
 
-def _import_statements(text: str) -> Iterator[re.Match[str]]:
-    """The matches of `_IMPORT` in the lines that hold the word: most lines need no regex."""
-    after = 0
-    while (at := text.find("import", after)) >= 0:
-        end = text.find("\n", at)
-        after = end if end >= 0 else len(text)
-        match = _IMPORT.match(text, text.rfind("\n", 0, at) + 1, after)
-        if match is not None:
-            yield match
-
-
 def _within(folder: str, path: str) -> str | None:
     """`.sub.module` for a file below a package's folder; None for one elsewhere."""
     if not path.startswith(folder + os.sep):
         return None
     parts = path[len(folder) + 1 :].removesuffix(".py").split(os.sep)
     return "." + ".".join(part for part in parts if part != "__init__")
-
-
-def _handed_on(text: str) -> dict[str, str]:
-    """The names that a package takes from modules, mostly its own, with where they are from."""
-    out: dict[str, str] = {}
-    for module, names in _NAMES_FROM.findall(text):
-        for part in names.strip("()").split(","):
-            words = part.partition("#")[0].split()
-            if words == ["*"]:
-                out[f"*{module}"] = module
-            elif words:
-                joiner = "" if module.endswith(".") else "."
-                out[words[-1]] = f"{module}{joiner}{words[0]}"
-    return out

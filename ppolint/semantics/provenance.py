@@ -238,8 +238,8 @@ class Provenance:
     def _stored(self) -> dict[Value, list[Value]]:
         """What is stored to the rows of each array."""
         out: dict[Value, list[Value]] = {}
-        for event in self.file.events:
-            if event.kind == "store" and event.base is not None:
+        for event in self.file.events_of("store"):
+            if event.base is not None:
                 out.setdefault(event.base.core, []).append(event.value.core)
         return out
 
@@ -247,8 +247,8 @@ class Provenance:
     def _ones(self) -> dict[Value, list[Value]]:
         """Where a one is put into an array of zeros, not row by row: an action that is encoded."""
         out: dict[Value, list[Value]] = {}
-        for event in self.file.events:
-            if event.kind == "store" and event.base is not None and event.value.number == 1:
+        for event in self.file.events_of("store"):
+            if event.base is not None and event.value.number == 1:
                 out.setdefault(event.base.core, []).append(event.key.core)
         return out
 

@@ -478,8 +478,7 @@ def runs_backwards(file: FileModel, loop: Loop, value: Value) -> bool:
 
 def _pops(file: FileModel, loop: Loop) -> bool:
     return any(
-        e.kind == "method" and e.key == "pop" and not e.args and e.site.in_loop(loop)
-        for e in file.events
+        e.key == "pop" and not e.args and e.site.in_loop(loop) for e in file.events_of("method")
     )
 
 

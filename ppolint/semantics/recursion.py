@@ -232,7 +232,7 @@ def _to_go(
         return None
     whole = carried.step.core
     steps = {term.args[0].core for term in form.rest if term.op == "attr"}
-    for event in file.events:
+    for event in file.events_of("store", "setattr", "method"):
         if event.base is None or not event.site.in_loop(loop):
             continue
         base = event.base.core
@@ -274,8 +274,8 @@ def _is_added_to_values(file: FileModel, loop: Loop, carried: Carried) -> bool:
     the step: an advantage, and the return that it and the value make."""
     whole = carried.step.core
     alone, added = False, False
-    for event in file.events:
-        if event.kind != "store" or event.key.op == "slice" or not event.site.in_loop(loop):
+    for event in file.events_of("store"):
+        if event.key.op == "slice" or not event.site.in_loop(loop):
             continue
         value = event.value.core
         if value is whole:
@@ -293,14 +293,13 @@ def _is_backed_up(file: FileModel, loop: Loop, start: Value) -> bool:
     """Whether each step's value is added to a total of what the loop goes over: a search counts
     what its nodes are worth, `node.total += value`."""
     return any(
-        event.kind == "augment"
-        and event.key is None
+        event.key is None
         and event.site.in_loop(loop)
         and event.base is not None
         and event.base.core.op == "attr"
         and bool(event.base.core.args[0].loops & loop.mask)
         and any(part is start for part in walk(event.value))
-        for event in file.events
+        for event in file.events_of("augment")
     )
 
 
@@ -317,17 +316,17 @@ def _is_put_first(file: FileModel, loop: Loop, carried: Carried) -> bool:
                 and (event.key == "appendleft"
                      or (event.key == "insert" and event.args[0].number == 0)))
         )
-        for event in file.events
+        for event in file.events_of("store", "method")
     )  # fmt: skip
 
 
 def _is_kept(file: FileModel, loop: Loop, carried: Carried) -> bool:
     """Whether the loop puts the carried value of each step into a container."""
     sums = {a for a in alternatives(carried.step)} | {carried.step.core, carried.start}
-    for event in file.events:
+    for event in file.events_of("store", "method"):
         if event.kind == "store":
             value = event.value
-        elif event.kind == "method" and event.key in _KEEPING and event.args:
+        elif event.key in _KEEPING and event.args:
             value = event.args[-1]
         else:
             continue

@@ -242,8 +242,8 @@ def _stored_elsewhere(file: FileModel, provenance: Provenance, group: list[Conta
             False  # all of a step twice: an imitator of its own past, beside an on-policy learner
         )
     loops = {loop for c in group for f in c.fills for loop in f.site.loops()[-1:]}
-    for event in file.events:
-        if event.kind != "method" or len(event.args) < 4:
+    for event in file.events_of("method"):
+        if len(event.args) < 4:
             continue
         if not loops.intersection(event.site.loops()[-1:]):
             continue

@@ -66,9 +66,9 @@ def find_steps(file: FileModel) -> Steps:
     actions: set[Value] = set()
     five: set[Value] = set()
     merged: set[Value] = set()
-    for event in file.events:
+    for event in file.events_of("method"):
         # a worker process that is told to step
-        if event.kind == "method" and event.key == "send" and event.args:
+        if event.key == "send" and event.args:
             actions.update(v for v in walk(event.args[0].core) if _may_be_action(v))
     holders = _holders(file)
     kept: set[Value] = set()
@@ -154,8 +154,8 @@ def _holders(file: FileModel) -> dict[Value, Value]:
     """The attributes that the replies of steps are kept in."""
     return {
         event.value.core: file.values.attr(event.base, event.key).core
-        for event in file.events
-        if event.kind == "setattr" and event.base is not None and event.value.core.op == "call"
+        for event in file.events_of("setattr")
+        if event.base is not None and event.value.core.op == "call"
         if _is_step(event.value.core)
     }
 
@@ -164,7 +164,7 @@ def _shown_apart(file: FileModel) -> tuple[dict[Value, str], set[Value], set[Val
     """What `x.look()` shows of an x whose `x.step(action)` replies nothing: the roles of its parts,
     the calls, and the environments. The variables that it is taken apart to say which part is the
     reward, and which the end of an episode."""
-    methods = [e for e in file.events if e.kind == "method" and e.base is not None]
+    methods = [e for e in file.events_of("method") if e.base is not None]
     stepped = {
         e.base.core
         for e in methods
@@ -172,7 +172,7 @@ def _shown_apart(file: FileModel) -> tuple[dict[Value, str], set[Value], set[Val
         if not file.users(e.value.core) and e.value.core.op != "tuple"
     }
     looks = [e for e in methods if e.base.core in stepped and not e.args] if stepped else []
-    named = {e.value.core: str(e.key) for e in file.events if looks and e.kind == "bind"}
+    named = {e.value.core: str(e.key) for e in file.events_of("bind")} if looks else {}
     roles: dict[Value, str] = {}
     calls: set[Value] = set()
     environments: set[Value] = set()
@@ -206,8 +206,8 @@ def _given_to_steps(file: FileModel, environments: set[Value]) -> set[Value]:
     """The actions of steps that reply nothing."""
     return {
         value
-        for event in file.events
-        if event.kind == "method" and event.key in _ACTS and event.base is not None
+        for event in file.events_of("method")
+        if event.key in _ACTS and event.base is not None
         if event.base.core in environments
         for arg in event.args
         for value in walk(arg.core, through_calls=True)

@@ -159,8 +159,8 @@ def _is_read(file: FileModel, method: Value) -> bool:
     """Whether anything becomes of what a method replies."""
     replies = {u for u in file.users(method) if u.op == "call" and u.args[0] is method}
     return any(file.users(reply) for reply in replies) or any(
-        event.kind in ("bind", "return", "store", "setattr") and event.value.core in replies
-        for event in file.events
+        event.value.core in replies
+        for event in file.events_of("bind", "return", "store", "setattr")
     )
 
 
@@ -189,11 +189,10 @@ def _is_environment(file: FileModel, cls: Class) -> bool:
     if step is None:
         return False
     replies = any(
-        event.kind == "return"
-        and event.site.frame.function is step
+        event.site.frame.function is step
         and event.value.core.op == "tuple"
         and len(event.value.core.args) >= 3
-        for event in file.events
+        for event in file.events_of("return")
     )
     told = len(step.node.params.params) > 3  # an agent that is told how its last action went
     return replies or (cls.method("reset") is not None and not told)
@@ -232,7 +231,7 @@ def _arrays_of_dict(
         core = core.args[1].core if len(core.args) > 1 else core
     if core.op != "alloc":
         return []
-    entries = {**(core.data.entries or {}), **containers.stored_entries.get(core, {})}  # type: ignore[attr-defined]
+    entries = {**(core.data.entries or {}), **containers.holders.entries.get(core, {})}  # type: ignore[attr-defined]
     out = []
     for name, value in entries.items():
         made = allocation(containers.file, value.core)
@@ -332,13 +331,12 @@ def _is_called(file: FileModel, container: Container) -> bool:
     """Whether methods are called on what is in a container: agents or workers, no records."""
     core = container.value.core
     return any(
-        event.kind == "method"
-        and event.base is not None
+        event.base is not None
         and event.base.core.op in ("item", "elem")
         and event.base.core.args[0].core is core
         and not event.key.startswith("_")
         and event.key not in _CONVERSIONS
-        for event in file.events
+        for event in file.events_of("method")
     )
 
 

@@ -103,8 +103,8 @@ def _accelerator(file: FileModel, story: Any) -> Any:
     from ppolint.semantics.components import Component
 
     pipeline = file.pipeline
-    for event in file.events:
-        if event.kind != "method" or event.key not in ("to", "cuda") or event.base is None:
+    for event in file.events_of("method"):
+        if event.key not in ("to", "cuda") or event.base is None:
             continue
         found = pipeline.candidates(event.base)
         known = any(isinstance(c, Component) and c.kind in ("module", "loss") for c in found)

@@ -57,8 +57,8 @@ _ADVANCES = ("step_mdp", "advance", "maybe_reset", "_step_mdp", "reset")
 @rule.check
 def check(file: FileModel) -> Iterator[Finding]:
     told = set()
-    for event in file.events:
-        if event.kind != "method" or event.key not in _STEPS or len(event.args) != 1:
+    for event in file.events_of("method"):
+        if event.key not in _STEPS or len(event.args) != 1:
             continue
         span = file.at(event.node, event.site)
         if span in told or event.value.core.op != "call":

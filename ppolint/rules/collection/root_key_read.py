@@ -103,8 +103,8 @@ def _copied(file: FileModel) -> set[tuple[Any, str]]:
     from ppolint.semantics.lineage import literal
 
     out = set()
-    for event in file.events:
-        if event.kind == "store" and not isinstance(event.key, str) and event.key is not None:
+    for event in file.events_of("store", "method"):
+        if event.kind == "store" and event.key is not None:
             key, value = literal(event.key), event.value
         elif event.kind == "method" and event.key in ("set", "set_") and len(event.args) == 2:
             key, value = literal(event.args[0]), event.args[1]

@@ -31,8 +31,8 @@ def incomplete(file: FileModel) -> Iterator[tuple[Any, Any, Transform]]:
     """(node, site, normaliser) of calls of `torch.save` that keep a policy and not the normaliser
     of the environment it was trained in."""
     saves = [
-        e for e in file.events
-        if e.kind == "call" and e.base is not None and e.base.dotted == "torch.save" and e.args
+        e for e in file.events_of("call")
+        if e.base is not None and e.base.dotted == "torch.save" and e.args
     ]  # fmt: skip
     if not saves or _keeps_more(file, {e.site.frame.module for e in saves}):
         return

@@ -127,8 +127,8 @@ def may_be_transform(event: Event) -> bool:
 def elsewhere(file: FileModel, env: Environment) -> bool:
     """Whether the environment is given to something of another package, or to a function that is
     not looked into."""
-    for event in file.events:
-        if event.kind != "call" or event.base is None:
+    for event in file.events_of("call"):
+        if event.base is None:
             continue
         if event.base.op == "func":
             result = event.value.core

@@ -99,8 +99,8 @@ def _places(file: FileModel, flatten: Any, step: Any, is_later: bool) -> list[An
     """Where the flattening is written, in front of the estimator; behind it, in a loop."""
     found = [
         (e.node, e.site)
-        for e in file.events
-        if e.kind == "method" and e.key == flatten.name and e.value is flatten.value
+        for e in file.events_of("method")
+        if e.key == flatten.name and e.value is flatten.value
     ]
     if not found:
         found = file.places(flatten.value)

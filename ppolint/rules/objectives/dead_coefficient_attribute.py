@@ -75,8 +75,8 @@ def check(file: FileModel) -> Iterator[Finding]:
     from ppolint.semantics.components import Loss
 
     told = set()
-    for event in file.events:
-        if event.kind != "setattr" or event.key not in _NAMES or event.base is None:
+    for event in file.events_of("setattr"):
+        if event.key not in _NAMES or event.base is None:
             continue
         found = file.pipeline.candidates(event.base)
         if not found or not all(
