@@ -42,8 +42,9 @@ GROWS = (
 STORES = (
     "append", "extend", "insert", "appendleft", "cat", "concatenate", "stack", "copy_", "setattr",
     "push", "roll", "TensorDict", r"re:[\"']\)\s*:[ \t]*[^\s#]", r"re:[._](?:put|set|fill|scatter|copy|add(?!_argument|itional)|update|push|store)\w*\(",
-    # not the arguments of a call: kwargs["name"] = value
-    r"re:(?<!kwargs)\[[^\n]*\]\s*(?:=(?!=)|[-+*/]=)", r"re:\n[ \t]*\]\s*(?:=(?!=)|[-+*/]=)",
+    # not the arguments of a call: kwargs["name"] = value; from the last bracket that opens, so that long
+    # lines of numbers are gone through once
+    r"re:(?<!kwargs)\[[^\[\n]*\]\s*(?:=(?!=)|[-+*/]=)", r"re:\n[ \t]*\]\s*(?:=(?!=)|[-+*/]=)",
 )  # fmt: skip
 
 # A TensorDict is acted on. The action is written into it where an environment of another file of the
