@@ -24,7 +24,7 @@ _OPERATOR = re.compile(
     r"""\*\*|//|<<|>>|[-+*/%@&|^~.(\[{'"]|\b(?:and|or|not|if|lambda|await|yield)\b"""
 )
 # A ruler of dashes is no expression.
-_QUOTED = re.compile(r""""[^"\\\n]*"|'[^'\\\n]*'|#[^\n]*""")
+_QUOTED = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|#[^\n]*""")
 # What operators are written with, for an upper bound on how many there are.
 _SIGNS = b"-+*/%@&|^~.([{'\"<>"
 _WORDS = (b"and", b"or", b"not", b"if", b"lambda", b"await", b"yield")

@@ -187,7 +187,9 @@ _HINTS = (
 
 
 # Folders of everything: what lies in them directly belongs to no project.
-_NO_PROJECTS = frozenset({os.path.expanduser("~"), os.path.abspath(os.sep)})
+_NO_PROJECTS = frozenset(
+    map(os.path.abspath, (os.path.expanduser("~"), os.sep, os.environ.get("TMPDIR") or "/tmp"))
+)
 
 
 class Roots:

@@ -22,6 +22,8 @@ DEEP = MAX_LINE_NESTING + 100
         "x = " + "not " * DEEP + "a",
         "x = " + "-" * DEEP + "a",
         "x = (\n" + "'a'\n" * DEEP + ")",
+        'x = "\\n" + ' + " + ".join(["a"] * DEEP) + ' + "b"',
+        "x = 'it\\'s' + " + " + ".join(["a"] * DEEP) + " + 'b'",
         "x = " + "a if b else " * DEEP + "c",
         "x = " + "lambda: " * DEEP + "c",
         "x = " + "[" * DEEP + "]" * DEEP,
@@ -44,6 +46,7 @@ def test_too_deep(text: str) -> None:
         "x = '" + "((" * 5_000 + "'",
         "# " + "(" * 5_000,
         "x = 1 + 2\n" * 5_000,
+        "print('" + "-" * 5_000 + "')",
         "if a: pass\nelif b: pass\n" * 150,
     ],
 )

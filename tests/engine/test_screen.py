@@ -12,6 +12,7 @@ from ppolint.engine.projects import Projects
 from ppolint.engine.screen import Screen
 from ppolint.engine.worker import screen_for
 from ppolint.rules import registry
+from ppolint.rules.needs import STORES
 from ppolint.rules.registry import RuleEntry
 from ppolint.settings.load import SettingsResolver
 from ppolint.source.file import Source, read_source
@@ -51,6 +52,25 @@ def entry(*needs: tuple[str, ...]) -> RuleEntry:
 )
 def test_needs(needs, text: str, passes: bool) -> None:
     assert bool(Screen([entry(*needs)]).passing(text.encode())) is passes
+
+
+@pytest.mark.parametrize(
+    ("text", "stores"),
+    [
+        ("buffer[step] = reward", True),
+        ("rows[index[step]] += reward", True),
+        ("kept['obs'][:, t] = obs", True),
+        ("rows[\n    step\n] = reward", True),
+        ("kept = {('next', 'reward'): reward}", True),
+        ("memory.add(obs)", True),
+        ("kwargs['n_steps'] = 4", False),
+        ("rows[step] == reward", False),
+        ("if name in ('a', 'b'):\n    pass", False),
+        ("parser.add_argument('--seed')", False),
+    ],
+)
+def test_what_puts_something_into_something(text: str, stores: bool) -> None:
+    assert bool(Screen([entry(STORES)]).passing(text.encode())) is stores
 
 
 def test_identifiers_in_a_notebook_are_those_of_its_code() -> None:
